@@ -21,15 +21,9 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy reads them
-
-import joblib
-import numpy as np
+import joblib, numpy as np, sklearn, skops.io, sqlalchemy as sql, uvicorn
 import pysqlite3.dbapi2 as sqlite  # newer than the one in Python
-import sklearn
-import skops.io
-import sqlalchemy as sql
-import uvicorn
-from fastapi import APIRouter, FastAPI, Request, Response, Security
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
@@ -37,8 +31,6 @@ from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from sklearn.exceptions import InconsistentVersionWarning
 from sqlalchemy import JSON, Index, String
-from sqlalchemy.exc import SQLAlchemyError
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 with contextlib.suppress(ImportError):
@@ -97,15 +89,17 @@ class ModelFile(BaseModel):
     model_config = STRICT
     file: str = Field(settings.model_path.name, pattern=r"^[\w-][\w .-]{0,99}\.(pkl|skops)$")
 
-class ModelInUse(BaseModel):
+class Activation(BaseModel):
     file: str
     model: str = Field(description="the first 12 digits of its SHA-256")
     scikit_learn: str
+    loaded_at: datetime
+
+class ModelInUse(Activation):
     features: list[str]
     classes: list[str]
-    loaded_at: datetime
     files: list[str] = Field(description="what POST /model/load can be given")
-    activations: list[dict[str, str]] = Field(description="the last ten, newest first")
+    activations: list[Activation] = Field(description="the last ten, newest first")
 
 class Problem(BaseModel):
     detail: str | list[dict[str, Any]] = Field(description="what is wrong, or the first ten faults")
@@ -118,6 +112,7 @@ Name = Annotated[str | None, Field(max_length=100, pattern=r"^[^\x00]*$")]
 Digest = Annotated[str | None, Field(pattern="^[0-9a-f]{12}$")]
 
 # ── History ──────────────────────────────────────────────────────────────────────────────────────
+FOLDER = settings.model_path.parent.resolve()
 tables, column = sql.MetaData(), functools.partial(sql.Column, nullable=False)
 row_id = sql.BigInteger().with_variant(sql.Integer, "sqlite")  # SQLite numbers only INTEGER rows
 history = sql.Table(
@@ -133,6 +128,7 @@ activations = sql.Table(
     column("loaded_at", String), column("checked_at", String),  # the last GET /health
     column("deployed", sql.Boolean), sqlite_autoincrement=True)  # by a start, not by /model/load
 newest_first = sql.select(activations).order_by(activations.c.id.desc())
+NEWEST = "SELECT file, sha256 FROM activations ORDER BY id DESC LIMIT 1"
 as_text = [sql.cast(c, sql.Text) if isinstance(c.type, JSON) else c for c in history.c]
 records = sql.select(*as_text).order_by(history.c.id.desc())  # their JSON is never decoded
 ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -145,21 +141,23 @@ engine = sql.create_engine(
     settings.database_url, isolation_level="AUTOCOMMIT", connect_args=wait, **options)
 INSERT = str(history.insert().compile(dialect=engine.dialect))
 
+@sql.event.listens_for(engine, "handle_error")
+def unavailable(context: Any) -> None:
+    if not context.is_pre_ping:
+        raise HTTPException(503, f"the database fails: {context.original_exception}")
+
 @contextlib.contextmanager
 def transaction() -> Iterator[sql.Connection]:
-    """A connection whose writes are all on disk when the block ends, or all undone and 503."""
-    try:
-        with contextlib.ExitStack() as stack:
-            if SQLITE and "fcntl" in globals():
-                # SQLite's own way of waiting starves some of several writers; flock is a queue.
-                lock = stack.enter_context(open(f"{engine.url.database}.lock", "w"))
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            connection = stack.enter_context(engine.connect())  # whose end undoes what is open
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if SQLITE else "BEGIN")
-            yield connection
-            connection.exec_driver_sql("COMMIT")
-    except (SQLAlchemyError, OSError) as error:
-        raise HTTPException(503, f"the database fails: {getattr(error, 'orig', error)}") from error
+    """A connection whose writes are all on disk when the block ends, or all undone."""
+    with contextlib.ExitStack() as stack:
+        if SQLITE and "fcntl" in globals():
+            # SQLite's own way of waiting starves some of several writers; flock is a queue.
+            lock = stack.enter_context(open(f"{engine.url.database}.lock", "w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        connection = stack.enter_context(engine.connect())  # whose end undoes what is open
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if SQLITE else "BEGIN")
+        yield connection
+        connection.exec_driver_sql("COMMIT")
 
 def new_ids(connection: sql.Connection, count: int) -> list[int]:
     if SQLITE:  # nobody else can write before the transaction ends
@@ -181,16 +179,14 @@ class Classifier(NamedTuple):
         # Pydantic has refused NaN and infinity already: scikit-learn need not look again.
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
             found = np.asarray(self.estimator.predict_proba(np.array(rows)), dtype=float)
-        sums = found.sum(axis=1) if found.shape == (len(rows), len(self.classes)) else np.zeros(1)
-        if not (found.min() >= 0 and abs(sums - 1).max() < 1e-6):  # NaN is neither
-            raise ValueError(f"predict_proba gave no probabilities, or the shape {found.shape}")
+        if found.shape != (len(rows), len(self.classes)) or not np.allclose(found.sum(axis=1), 1):
+            raise ValueError(f"predict_proba gave {found[:1]}, of shape {found.shape}")  # or NaN
         return found.tolist()
 
 def read_classifier(file: str) -> Classifier:
     """The classifier in a file of the model folder; 404 for no such file, 409 for one unfit."""
-    folder = settings.model_path.parent.resolve()
-    path = (folder / file).resolve()
-    if not path.is_relative_to(folder) or not path.is_file():
+    path = (FOLDER / file).resolve()
+    if not path.is_relative_to(FOLDER) or not path.is_file():
         raise HTTPException(404, f"there is no file {file} in the model folder")
     data = path.read_bytes()  # hashed and loaded from the same read
     sha256, alarm = hashlib.sha256(data).hexdigest(), getattr(signal, "alarm", int)
@@ -224,35 +220,30 @@ def activate(chosen: Classifier, connection: sql.Connection, deployed: bool = Fa
     connection.execute(activations.insert().values(row))
     log.warning("the model is now %s, SHA-256 %s", chosen.file, chosen.sha256[:12])
 
-def start() -> Classifier:
-    """Create the tables, choose the model. Another MODEL_PATH, or other bytes there: a deploy."""
+try:
     if SQLITE and sqlite.sqlite_version_info >= (3, 51, 3):  # WAL was buggy: sqlite.org/wal.html
-        with engine.connect() as connection:  # once for the file; synchronous = FULL is SQLite's default
+        with engine.connect() as connection:  # SQLite's default is synchronous = FULL
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
     with transaction() as connection:
         if not SQLITE:  # where two create a table at once, one fails: take turns
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7267)")
         tables.create_all(connection)
-        chosen = read_classifier(settings.model_path.name)
+        classifier = read_classifier(settings.model_path.name)
         newest = connection.execute(newest_first).first()
         deployed = connection.execute(newest_first.where(activations.c.deployed)).first()
-        if newest and deployed and deployed[1:3] == chosen[:2]:  # the same file and SHA-256
-            chosen = read_classifier(newest.file)  # what POST /model/load chose outlives a restart
-        if not newest or newest[1:3] != chosen[:2]:
-            activate(chosen, connection, deployed=chosen.file == settings.model_path.name)
-        return chosen
-
-try:
-    classifier = start()
-except HTTPException as error:
-    sys.exit(f"main.py cannot start: {error.detail}")
+        if newest and deployed and deployed[1:3] == classifier[:2]:  # the same file and SHA-256
+            classifier = read_classifier(newest.file)  # POST /model/load outlives a restart
+        if not newest or newest[1:3] != classifier[:2]:  # another file or other bytes: a deploy
+            activate(classifier, connection, deployed=classifier.file == settings.model_path.name)
+except (HTTPException, OSError) as error:
+    sys.exit(f"main.py cannot start: {getattr(error, 'detail', error)}")
 
 def model_in_use() -> Classifier:
     """The newest activation's classifier, whichever process activated it."""
     global classifier
     with engine.connect() as connection:
-        newest = connection.execute(newest_first.limit(1)).one()
-    if newest[1:3] != classifier[:2]:
+        newest = connection.exec_driver_sql(NEWEST).one()
+    if newest != classifier[:2]:
         found = read_classifier(newest.file)
         if found.sha256 != newest.sha256:
             raise HTTPException(409, f"{found.file} is not the file that was activated")
@@ -275,10 +266,8 @@ def answer(jobs: list[Any]) -> list[Answer] | None:
         return [(200, "")]
     except HTTPException as error:
         return [(error.status_code if load else 503, error.detail)] * len(jobs)
-    except SQLAlchemyError as error:
-        return [(503, f"the database fails: {getattr(error, 'orig', error)}")] * len(jobs)
     except Exception as error:  # a model can raise anything
-        reason = f"the model fails on this: {type(error).__name__}: {str(error)[:300]}"
+        reason = f"this fails: {type(error).__name__}: {str(error)[:300]}"
         return [(503, reason)] if len(jobs) == 1 else None
 
 def classify(jobs: list[Any]) -> list[str]:
@@ -425,7 +414,6 @@ as_json = functools.partial(Response, media_type="application/json")
 
 @app.exception_handler(HTTPException)
 @app.exception_handler(RequestValidationError)
-@app.exception_handler(SQLAlchemyError)
 async def failed(_: Request, error: Any) -> Response:
     """Names the fields and their faults, but never repeats what was sent."""
     if isinstance(error, RequestValidationError):
@@ -433,8 +421,6 @@ async def failed(_: Request, error: Any) -> Response:
         for fault in faults:  # a name in it may be anything, and of any length
             fault["loc"] = [ascii(part)[:100].strip("'") for part in fault["loc"]]
         return refuse(422, faults)
-    if isinstance(error, SQLAlchemyError):
-        return refuse(503, f"the database fails: {getattr(error, 'orig', error)}")
     if error.status_code == 400:  # FastAPI's word for a body that it cannot even parse
         return refuse(422, "the body is not JSON in UTF-8, or nested too deeply")
     return refuse(error.status_code, error.detail)
@@ -443,7 +429,7 @@ async def failed(_: Request, error: Any) -> Response:
 async def classify_one(features: Features) -> Response:
     return as_json(await do([tuple(features.__dict__.values())]))
 
-@api.post("/classify/batch", response_model=list[Classification], summary="Classify up to 10,000 flowers, in order; all of them are recorded or none")
+@api.post("/classify/batch", response_model=list[Classification], summary="All are recorded or none")
 async def classify_batch(flowers: Flowers) -> Response:
     return as_json(f"[{await do([tuple(flower.__dict__.values()) for flower in flowers])}]")
 
@@ -454,7 +440,7 @@ def find(limit: int, *conditions: sql.ColumnElement[bool]) -> list[tuple[int, st
     begin = '{"id":%d,"features":%s,' + ANSWER
     return [(row[0], begin % (*row[:2], json.dumps(row[2]), *row[3:])) for row in rows]
 
-@api.get("/history", response_model=Page, summary="Records, newest first; for the next page, pass on the before of this one")
+@api.get("/history", response_model=Page, summary="Records, newest first; page by before")
 def read_history(
     limit: Limit = 100, before: Id = MAX_ID, species: Name = None, model: Digest = None
 ) -> Response:
@@ -469,16 +455,16 @@ def read_record(id: Id) -> Response:
         return as_json(found[0][1])
     raise HTTPException(404, f"there is no record {id}")
 
-@api.get("", response_model=ModelInUse, summary="The model in use, the files that could be loaded, and the last activations")
+@api.get("", response_model=ModelInUse, summary="The model in use, and what could be")
 def read_model() -> dict[str, Any]:
     with engine.connect() as connection:
         rows = connection.execute(newest_first.limit(10)).mappings().all()
-    past = [{k: r[k] for k in ("file", "scikit_learn", "loaded_at")} | {"model": r["sha256"][:12]} for r in rows]
-    files = sorted(p.name for p in settings.model_path.parent.iterdir() if p.suffix in (".pkl", ".skops"))
+    past = [Activation(**row, model=row["sha256"][:12]).model_dump() for row in rows]
+    files = sorted(f.name for f in FOLDER.iterdir() if f.suffix in (".pkl", ".skops"))
     about = {"features": FEATURES, "classes": rows[0]["classes"], "files": files}
     return past[0] | about | {"activations": past}
 
-@api.post("/load", response_model=ModelInUse, summary="Try a file of the model folder, and use it from now on in every process on this history")
+@api.post("/load", response_model=ModelInUse, summary="Try a file, then use it everywhere")
 async def load_model(body: ModelFile = ModelFile()) -> dict[str, Any]:
     await do(body.file)
     return await asyncio.to_thread(read_model)
@@ -489,7 +475,7 @@ def welcome() -> dict[str, Any]:
     model = read_model()["model"]
     return {"name": app.title, "version": app.version, "model": model, "links": links}
 
-@app.get("/health", responses={503: {"model": Problem}}, summary="Whether it can classify and record: it really does both. Else 503 names what fails")
+@app.get("/health", responses={503: {"model": Problem}}, summary="Classify and record, or 503")
 async def health() -> dict[str, str | int]:
     model = await do([])
     return {"status": "ok", "model": model, "database": "ok", "worker": "ok", "queue": pending}
