@@ -1,24 +1,18 @@
-"""A classifier as an HTTP API in one file: it answers fast, and it never loses a record.
+"""A classifier as an HTTP API in one file; no answer leaves before its record is on disk.
 
     python main.py                  serves http://127.0.0.1:8000; try it out at /docs
     uvicorn main:app --workers 4    the same, four server processes on one history
 
 To serve a model of your own, put it at model.pkl and describe its input in the class Features.
-
-    POST /model/classify ─── validate ── wait ──┐   the worker, a process of its own:
-    POST /model/classify/batch ─────────────────┤─→ take everything that waits,
-                                                │   predict_proba once for all of it,
-                         answer ←───────────────┘   insert it all, commit, give the answers back
-
-No answer leaves before its record is on disk; a batch is what arrived while the last one ran.
+Requests wait for the worker, a process of its own, which takes all that wait at once: one
+predict_proba, one transaction, one fsync. What arrives meanwhile is the next batch.
 """
-
 import asyncio, contextlib, functools, gc, hashlib, hmac, io, json, logging, marshal
-import multiprocessing, os, signal, socket, sys, warnings
+import multiprocessing as mp, os, signal, socket, sys, warnings
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy reads them
 import joblib, numpy as np, sklearn, skops.io, sqlalchemy as sql, uvicorn
@@ -32,13 +26,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from sklearn.exceptions import InconsistentVersionWarning
 from sqlalchemy import JSON, Index, String
 from starlette.types import ASGIApp, Receive, Scope, Send
-
 with contextlib.suppress(ImportError):
     import fcntl  # there is none on Windows
 
 HERE, log = Path(__file__).parent, logging.getLogger("uvicorn.error")
 MAX_BODY, MAX_ROWS, MAX_ID = 2 * 1024**2, 10_000, 2**63 - 1
-
 # ── Settings: environment variables of the same names in capitals ────────────────────────────────
 class Settings(BaseModel):
     model_path: Path = HERE / "model.pkl"  # its folder holds what POST /model/load may load
@@ -57,15 +49,13 @@ except ValidationError as error:
     name, fault = str(error.errors()[0]["loc"][0]), error.errors()[0]
     value = "***" if name == "database_url" else fault["input"]  # that one may hold a password
     sys.exit(f"main.py cannot start: the setting {name.upper()}={value} is wrong: {fault['msg']}")
-
 # ── Schemas ──────────────────────────────────────────────────────────────────────────────────────
-STRICT = ConfigDict(strict=True, extra="forbid")  # "5.1" is no number, and no field is ignored
-FLOWER = {"SepalLengthCm": 5.1, "SepalWidthCm": 3.5, "PetalLengthCm": 1.4, "PetalWidthCm": 0.2}
+FLOWER: Any = dict(SepalLengthCm=5.1, SepalWidthCm=3.5, PetalLengthCm=1.4, PetalWidthCm=0.2)
 Centimetres = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 
 class Features(BaseModel):
     """One flower. To serve a model of your own, change this class: its input, in its order."""
-    model_config = STRICT | ConfigDict(json_schema_extra={"examples": [FLOWER]})
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [FLOWER]})
     SepalLengthCm: Centimetres
     SepalWidthCm: Centimetres
     PetalLengthCm: Centimetres
@@ -77,40 +67,30 @@ class Classification(BaseModel):
     probabilities: dict[str, float]
     model: str = Field(description="the first 12 digits of the model file's SHA-256")
     classified_at: datetime
-
 class Record(Classification):
     features: dict[str, Any]
-
 class Page(BaseModel):
     items: list[Record]
     before: int | None = Field(description="what to ask the next page with; null on the last")
-
 class ModelFile(BaseModel):
-    model_config = STRICT
+    model_config = ConfigDict(strict=True, extra="forbid")
     file: str = Field(settings.model_path.name, pattern=r"^[\w-][\w .-]{0,99}\.(pkl|skops)$")
-
-class Activation(BaseModel):
+class ModelInUse(BaseModel):
     file: str
     model: str = Field(description="the first 12 digits of its SHA-256")
     scikit_learn: str
     loaded_at: datetime
-
-class ModelInUse(Activation):
     features: list[str]
     classes: list[str]
     files: list[str] = Field(description="what POST /model/load can be given")
-    activations: list[Activation] = Field(description="the last ten, newest first")
-
+    activations: list[dict[str, str]] = Field(description="the last ten, newest first")
 class Problem(BaseModel):
     detail: str | list[dict[str, Any]] = Field(description="what is wrong, or the first ten faults")
-
 FEATURES, EXAMPLE = list(Features.model_fields), [tuple(FLOWER.values())]
 Flowers = Annotated[list[Features], Field(min_length=1, max_length=MAX_ROWS)]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
 Name = Annotated[str | None, Field(max_length=100, pattern=r"^[^\x00]*$")]
-Digest = Annotated[str | None, Field(pattern="^[0-9a-f]{12}$")]
-
 # ── History ──────────────────────────────────────────────────────────────────────────────────────
 FOLDER = settings.model_path.parent.resolve()
 tables, column = sql.MetaData(), functools.partial(sql.Column, nullable=False)
@@ -125,13 +105,12 @@ history = sql.Table(
 activations = sql.Table(
     "activations", tables, column("id", row_id, primary_key=True), column("file", String),
     column("sha256", String), column("scikit_learn", String), column("classes", JSON),
-    column("loaded_at", String), column("checked_at", String),  # the last GET /health
+    column("loaded_at", String), column("checked_at", String),  # by GET /health
     column("deployed", sql.Boolean), sqlite_autoincrement=True)  # by a start, not by /model/load
 newest_first = sql.select(activations).order_by(activations.c.id.desc())
 NEWEST = "SELECT file, sha256 FROM activations ORDER BY id DESC LIMIT 1"
 as_text = [sql.cast(c, sql.Text) if isinstance(c.type, JSON) else c for c in history.c]
 records = sql.select(*as_text).order_by(history.c.id.desc())  # their JSON is never decoded
-ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
 ANSWER = '"species":%s,"probabilities":%s,"model":"%s","classified_at":"%s"}'
 
 SQLITE = settings.database_url.startswith("sqlite")
@@ -149,15 +128,15 @@ def unavailable(context: Any) -> None:
 @contextlib.contextmanager
 def transaction() -> Iterator[sql.Connection]:
     """A connection whose writes are all on disk when the block ends, or all undone."""
-    with contextlib.ExitStack() as stack:
-        if SQLITE and "fcntl" in globals():
-            # SQLite's own way of waiting starves some of several writers; flock is a queue.
-            lock = stack.enter_context(open(f"{engine.url.database}.lock", "w"))
+    # SQLite's own way of waiting starves some of several writers; a lock on a file is a queue.
+    locks = SQLITE and "fcntl" in globals()
+    with open(f"{engine.url.database}.lock" if locks else os.devnull, "w") as lock:
+        if locks:
             fcntl.flock(lock, fcntl.LOCK_EX)
-        connection = stack.enter_context(engine.connect())  # whose end undoes what is open
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if SQLITE else "BEGIN")
-        yield connection
-        connection.exec_driver_sql("COMMIT")
+        with engine.connect() as connection:  # whose end undoes what is not committed
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if SQLITE else "BEGIN")
+            yield connection
+            connection.exec_driver_sql("COMMIT")
 
 def new_ids(connection: sql.Connection, count: int) -> list[int]:
     if SQLITE:  # nobody else can write before the transaction ends
@@ -166,7 +145,6 @@ def new_ids(connection: sql.Connection, count: int) -> list[int]:
         return list(range(last + 1, last + 1 + count))
     query = "SELECT nextval('history_id_seq') FROM generate_series(1, %s)"
     return list(connection.exec_driver_sql(query, (count,)).scalars())
-
 # ── Classifier ───────────────────────────────────────────────────────────────────────────────────
 class Classifier(NamedTuple):
     file: str
@@ -174,7 +152,7 @@ class Classifier(NamedTuple):
     estimator: Any
     classes: list[str]
 
-    def probabilities(self, rows: list[tuple[Any, ...]]) -> list[list[float]]:
+    def probabilities(self, rows: list[tuple[Any, ...]]) -> Any:
         """For each row a probability for each class; any exception where the model fails."""
         # Pydantic has refused NaN and infinity already: scikit-learn need not look again.
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
@@ -195,14 +173,14 @@ def read_classifier(file: str) -> Classifier:
             raise ValueError(f"its SHA-256 is {sha256}, not MODEL_SHA256")
         with warnings.catch_warnings(action="error", category=InconsistentVersionWarning):
             # A pickle is code, and it runs here; skops refuses what it does not know to be none.
-            skop = file.endswith(".skops")
-            estimator = skops.io.loads(data) if skop else joblib.load(io.BytesIO(data))
+            read = skops.io.loads if file.endswith(".skops") else joblib.load
+            estimator = read(data if file.endswith(".skops") else io.BytesIO(data))
         names = list(getattr(estimator, "feature_names_in_", FEATURES))
         if estimator.n_features_in_ != len(FEATURES) or names != FEATURES:
             raise ValueError(f"it was not trained on {FEATURES}")
         classes = [str(name) for name in estimator.classes_.tolist()]  # slow in a Pipeline: once
         found = Classifier(file, sha256, estimator, classes)
-        if multiprocessing.parent_process():
+        if mp.parent_process():
             alarm(2)  # seconds; it ends a worker whose model hangs, and the server takes another
         found.probabilities(EXAMPLE)
         return found
@@ -214,9 +192,9 @@ def read_classifier(file: str) -> Classifier:
 
 def activate(chosen: Classifier, connection: sql.Connection, deployed: bool = False) -> None:
     """Make chosen the model of every process on this database: the newest row wins."""
-    row = {"file": chosen.file, "sha256": chosen.sha256, "classes": chosen.classes}
+    row: Any = {"file": chosen.file, "sha256": chosen.sha256, "classes": chosen.classes}
     row |= {"scikit_learn": sklearn.__version__, "deployed": deployed}
-    row["loaded_at"] = row["checked_at"] = f"{datetime.now(UTC):{ISO}}"
+    row["loaded_at"] = row["checked_at"] = f"{datetime.now(UTC):%FT%T.%fZ}"
     connection.execute(activations.insert().values(row))
     log.warning("the model is now %s, SHA-256 %s", chosen.file, chosen.sha256[:12])
 
@@ -249,13 +227,10 @@ def model_in_use() -> Classifier:
             raise HTTPException(409, f"{found.file} is not the file that was activated")
         classifier = found
     return classifier
-
 # ── Worker: a process that classifies and records, one batch after the other ─────────────────────
-Job = list[tuple[Any, ...]] | str  # rows to classify, none to check the health; or a file to load
-Answer = tuple[int, str]  # a status, and JSON objects with commas between or what is wrong
-
-def answer(jobs: list[Any]) -> list[Answer] | None:
-    """Do all jobs at once; None where that fails because of one of them."""
+def answer(jobs: list[Any]) -> list[tuple[int, str]] | None:
+    """A status and a text for each job: rows to classify, none (a health check), or a file to load.
+    None if they cannot be done together: one of them fails, or is a file among others."""
     load = isinstance(jobs[0], str)
     try:
         if not load:
@@ -274,7 +249,7 @@ def classify(jobs: list[Any]) -> list[str]:
     """Classify and record the rows of all jobs: one predict_proba, one transaction, one fsync."""
     model, rows = model_in_use(), [row for job in jobs for row in job]
     found = model.probabilities(rows or EXAMPLE)
-    digest, at, answers, values = model.sha256[:12], f"{datetime.now(UTC):{ISO}}", [], []
+    digest, at, answers, values = model.sha256[:12], f"{datetime.now(UTC):%FT%T.%fZ}", [], []
     with transaction() as connection:
         if [] in jobs:  # a check of the health writes too
             connection.execute(activations.update().values(checked_at=at))
@@ -292,49 +267,48 @@ def work(channel: socket.socket) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # the server ends first, when all is recorded
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(EOFError, OSError), channel, channel.makefile("rwb") as stream:
+        channel.sendall(bytes(4))  # ready
         while True:
             data = marshal.dumps(answer(marshal.load(stream)))  # both ends are this file
-            stream.write(len(data).to_bytes(4) + data)
-            stream.flush()
+            channel.sendall(len(data).to_bytes(4) + data)
 
 class Worker:
     """The worker seen from the event loop, which never waits for the model or the disk itself."""
-
     def __init__(self) -> None:
-        self.loop, self.lock = asyncio.get_running_loop(), asyncio.Lock()
-        self.waiting: list[tuple[Job, asyncio.Future[Answer]]] = []
+        self.loop, self.lock, self.process = asyncio.get_running_loop(), asyncio.Lock(), None
+        self.waiting: list[tuple[Any, asyncio.Future[tuple[int, str]]]] = []
         # Only a process without threads may fork, which this one soon is not: so it forks spares.
         forks = sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
         self.spares = [self.spawn("fork") for _ in range(3 * forks)]
 
-    def spawn(self, method: str) -> tuple[Any, socket.socket]:
+    def spawn(self, method: Literal["fork", "spawn"]) -> tuple[Any, socket.socket]:
         ours, theirs = socket.socketpair()
-        context: Any = multiprocessing.get_context(method)
-        process = context.Process(target=work, args=(theirs,), daemon=True)
+        process: Any = mp.get_context(method).Process(target=work, args=(theirs,), daemon=True)
         process.start()
         theirs.close()
         return process, ours
 
-    async def start(self) -> None:
-        self.process, self.channel = self.spares.pop() if self.spares else self.spawn("spawn")
-        self.reader, self.writer = await asyncio.open_connection(sock=self.channel)
-
-    async def ask(self, jobs: list[Job]) -> list[Answer] | None:
-        """The worker's answers; None too where it died or hung, and another one took its place."""
+    async def ask(self, jobs: list[Any]) -> Any:
+        """The worker's answers; None too where it died or hung, and another one takes its place."""
         try:
+            if self.process is None:
+                pair = self.spares.pop() if self.spares else self.spawn("spawn")
+                self.process, self.channel = pair
+                self.reader, self.writer = await asyncio.open_connection(sock=self.channel)
+                await self.reader.readexactly(4)
             async with asyncio.timeout(settings.worker_timeout):
                 self.writer.write(marshal.dumps(jobs))
                 size = int.from_bytes(await self.reader.readexactly(4))
                 return marshal.loads(await self.reader.readexactly(size))
-        except (OSError, EOFError, TimeoutError) as error:
+        except Exception as error:  # most of all EOFError and TimeoutError
             log.error("the worker died or hung and is replaced: %r", error)
-            self.process.kill()
-            self.writer.close()
-            await self.start()
+            if self.process:
+                self.process.kill()
+            self.process = None
             return None
 
-    async def do(self, job: Job) -> Answer:
-        future: asyncio.Future[Answer] = self.loop.create_future()
+    async def do(self, job: Any) -> tuple[int, str]:
+        future: asyncio.Future[tuple[int, str]] = self.loop.create_future()
         self.waiting.append((job, future))
         if len(self.waiting) == 1:  # the first to wait sends for all who wait by then
             await asyncio.sleep(0)  # until all that has arrived is read
@@ -344,14 +318,15 @@ class Worker:
                 if answers is None and len(batch) > 1:  # try each alone: only the culprit fails
                     answers = [((await self.ask([job])) or [None])[0] for job, _ in batch]
                 for (job, waiter), answer in zip(batch, answers or [None], strict=True):
-                    status = 409 if isinstance(job, str) else 503
-                    waiter.set_result(answer or (status, "the worker died of this, or hung"))
+                    died = 409 if isinstance(job, str) else 503, "the worker died of this, or hung"
+                    if not waiter.done():  # its request was given up
+                        waiter.set_result(answer or died)
         return await future
 
-worker: Worker | None = None  # while a server runs
+worker: Any = None  # a Worker while a server runs
 pending = 0  # requests in progress
 
-async def do(job: Job) -> str:
+async def do(job: Any) -> str:
     """The answer to a job, by the worker; in place without a server, as under TestClient(app)."""
     ours = worker and worker.loop is asyncio.get_running_loop()
     [(status, text)] = [await worker.do(job)] if ours else answer([job]) or []
@@ -366,12 +341,11 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()  # or a full collection walks all of scikit-learn's objects: 100 ms now and then
     worker = Worker()
-    await worker.start()
+    await worker.ask([[]])
     yield  # until the last request is answered
-    for _process, channel in [*worker.spares, (worker.process, worker.channel)]:
+    for _, channel in [*worker.spares, (worker.process, worker.channel)]:
         channel.shutdown(socket.SHUT_RDWR)
     worker = None
-
 # ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────
 def refuse(status: int, detail: Any) -> JSONResponse:
     headers = {401: {"WWW-Authenticate": "ApiKey"}, 503: {"Retry-After": "1"}}.get(status)
@@ -380,7 +354,6 @@ def refuse(status: int, detail: Any) -> JSONResponse:
 def gate(inner: ASGIApp) -> ASGIApp:
     """Decides before FastAPI looks at a request: its path, its key, its place, its size."""
     key = settings.api_key.get_secret_value().encode() if settings.api_key else b""
-
     async def decide(scope: Scope, receive: Receive, send: Send) -> None:
         global pending
         path, root = scope.get("path", ""), scope.get("root_path", "")
@@ -400,12 +373,9 @@ def gate(inner: ASGIApp) -> ASGIApp:
             return await inner(scope, receive, send)
         finally:
             pending -= 1
-
     return decide
 
-app = FastAPIOffline(
-    title="Iris classifier", version="1.0.0", lifespan=lifespan, redirect_slashes=False,
-    description="An answer is sent only after its record is on disk.")
+app = FastAPIOffline(title="Classifier", version="1.0", lifespan=lifespan, redirect_slashes=False)
 app.add_middleware(gate)
 key = [Security(APIKeyHeader(name="X-API-Key", auto_error=False))] if settings.api_key else []
 problems: dict[int | str, Any] = {n: {"model": Problem} for n in (401, 404, 409, 413, 422, 503)}
@@ -419,7 +389,7 @@ async def failed(_: Request, error: Any) -> Response:
     if isinstance(error, RequestValidationError):
         faults = [{k: fault[k] for k in ("loc", "msg", "type")} for fault in error.errors()[:10]]
         for fault in faults:  # a name in it may be anything, and of any length
-            fault["loc"] = [ascii(part)[:100].strip("'") for part in fault["loc"]]
+            fault["loc"] = [p if type(p) is int else ascii(p)[1:-1][:100] for p in fault["loc"]]
         return refuse(422, faults)
     if error.status_code == 400:  # FastAPI's word for a body that it cannot even parse
         return refuse(422, "the body is not JSON in UTF-8, or nested too deeply")
@@ -428,64 +398,53 @@ async def failed(_: Request, error: Any) -> Response:
 @api.post("/classify", response_model=Classification, summary="Classify one flower, and record it")
 async def classify_one(features: Features) -> Response:
     return as_json(await do([tuple(features.__dict__.values())]))
-
-@api.post("/classify/batch", response_model=list[Classification], summary="All are recorded or none")
+@api.post("/classify/batch", response_model=list[Classification], summary="All recorded or none")
 async def classify_batch(flowers: Flowers) -> Response:
     return as_json(f"[{await do([tuple(flower.__dict__.values()) for flower in flowers])}]")
-
 def find(limit: int, *conditions: sql.ColumnElement[bool]) -> list[tuple[int, str]]:
     """The id and the JSON of the newest records that meet the conditions."""
     with engine.connect() as connection:
         rows = connection.execute(records.where(*conditions).limit(limit)).all()
     begin = '{"id":%d,"features":%s,' + ANSWER
     return [(row[0], begin % (*row[:2], json.dumps(row[2]), *row[3:])) for row in rows]
-
 @api.get("/history", response_model=Page, summary="Records, newest first; page by before")
 def read_history(
-    limit: Limit = 100, before: Id = MAX_ID, species: Name = None, model: Digest = None
+    limit: Limit = 100, before: Id = MAX_ID, species: Name = None, model: Name = None
 ) -> Response:
     equal = [history.c[k] == v for k, v in {"species": species, "model": model}.items() if v]
     found = find(limit + 1, history.c.id < before, *equal)
     more = found[limit - 1][0] if len(found) > limit else "null"
     return as_json(f'{{"items":[{",".join(text for _, text in found[:limit])}],"before":{more}}}')
-
 @api.get("/history/{id}", response_model=Record, summary="One record")
 def read_record(id: Id) -> Response:
     if found := find(1, history.c.id == id):
         return as_json(found[0][1])
     raise HTTPException(404, f"there is no record {id}")
-
 @api.get("", response_model=ModelInUse, summary="The model in use, and what could be")
 def read_model() -> dict[str, Any]:
     with engine.connect() as connection:
         rows = connection.execute(newest_first.limit(10)).mappings().all()
-    past = [Activation(**row, model=row["sha256"][:12]).model_dump() for row in rows]
+    keys = ("file", "scikit_learn", "loaded_at")
+    past = [{k: row[k] for k in keys} | {"model": row["sha256"][:12]} for row in rows]
     files = sorted(f.name for f in FOLDER.iterdir() if f.suffix in (".pkl", ".skops"))
     about = {"features": FEATURES, "classes": rows[0]["classes"], "files": files}
     return past[0] | about | {"activations": past}
-
 @api.post("/load", response_model=ModelInUse, summary="Try a file, then use it everywhere")
 async def load_model(body: ModelFile = ModelFile()) -> dict[str, Any]:
     await do(body.file)
     return await asyncio.to_thread(read_model)
-
 @app.get("/", summary="What this is, the model in use, and where to go from here")
 def welcome() -> dict[str, Any]:
-    links = ["/docs", "/redoc", "/openapi.json", *app.openapi()["paths"]]
-    model = read_model()["model"]
+    model, links = read_model()["model"], ["/docs", "/redoc", *app.openapi()["paths"]]
     return {"name": app.title, "version": app.version, "model": model, "links": links}
-
 @app.get("/health", responses={503: {"model": Problem}}, summary="Classify and record, or 503")
 async def health() -> dict[str, str | int]:
     model = await do([])
     return {"status": "ok", "model": model, "database": "ok", "worker": "ok", "queue": pending}
-
 @app.get("/health/live", summary="That the process lives, and no more")
 async def live() -> dict[str, str]:
     return {"status": "ok"}
-
 app.include_router(api)
-
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # after uvicorn's own graceful end
     uvicorn.run(app, host=settings.host, port=settings.port, access_log=False)

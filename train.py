@@ -33,7 +33,7 @@ def estimator() -> LinearDiscriminantAnalysis:
 
 
 def scores(X: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Accuracy and log-loss over 10 times 10-fold cross-validation, each fold's species in ratio."""
+    """Accuracy and log-loss over 10 times 10-fold cross-validation, stratified by species."""
     folds = RepeatedStratifiedKFold(n_splits=10, n_repeats=10, random_state=0)
     found = cross_validate(estimator(), X, y, cv=folds, scoring=("accuracy", "neg_log_loss"))
     return found["test_accuracy"].mean(), -found["test_neg_log_loss"].mean()
