@@ -12,7 +12,7 @@ import multiprocessing as mp, os, signal, socket, sys, warnings
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy reads them
 import joblib, numpy as np, sklearn, skops.io, sqlalchemy as sql, uvicorn
@@ -279,11 +279,11 @@ class Worker:
         self.waiting: list[tuple[Any, asyncio.Future[tuple[int, str]]]] = []
         # Only a process without threads may fork, which this one soon is not: so it forks spares.
         forks = sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
-        self.spares = [self.spawn("fork") for _ in range(3 * forks)]
+        self.spares = [self.spawn(mp.get_context("fork")) for _ in range(3 * forks)]
 
-    def spawn(self, method: Literal["fork", "spawn"]) -> tuple[Any, socket.socket]:
+    def spawn(self, context: Any) -> tuple[Any, socket.socket]:
         ours, theirs = socket.socketpair()
-        process: Any = mp.get_context(method).Process(target=work, args=(theirs,), daemon=True)
+        process: Any = context.Process(target=work, args=(theirs,), daemon=True)
         process.start()
         theirs.close()
         return process, ours
@@ -292,7 +292,7 @@ class Worker:
         """The worker's answers; None too where it died or hung, and another one takes its place."""
         try:
             if self.process is None:
-                pair = self.spares.pop() if self.spares else self.spawn("spawn")
+                pair = self.spares.pop() if self.spares else self.spawn(mp.get_context("spawn"))
                 self.process, self.channel = pair
                 self.reader, self.writer = await asyncio.open_connection(sock=self.channel)
                 await self.reader.readexactly(4)

@@ -1,0 +1,39 @@
+# make run, make test: each sets up .venv first, and works on a machine with nothing but Python.
+
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: run test lint types coverage bench train
+
+run: .venv/ready
+	$(BIN)/python main.py
+
+test: .venv/ready
+	$(BIN)/python -m pytest test_main.py
+
+coverage: .venv/ready
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest test_main.py
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under 95
+
+lint: .venv/ready-dev
+	$(BIN)/ruff check .
+
+types: .venv/ready-dev
+	$(BIN)/mypy
+
+bench: .venv/ready-dev
+	$(BIN)/python benchmarks/bench.py
+
+train: .venv/ready
+	$(BIN)/python train.py
+
+.venv/ready: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	touch $@
+
+.venv/ready-dev: .venv/ready requirements-dev.txt
+	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	touch $@
