@@ -11,11 +11,12 @@ import asyncio, contextlib, functools, gc, hashlib, hmac, io, json, logging, mar
 import multiprocessing as mp, os, signal, socket, sys, warnings
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy reads them
-import joblib, numpy as np, sklearn, skops.io, sqlalchemy as sql, uvicorn
+import joblib, numpy as np, sklearn, sqlalchemy as sql, uvicorn
 import pysqlite3.dbapi2 as sqlite  # newer than the one in Python
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
@@ -173,8 +174,8 @@ def read_classifier(file: str) -> Classifier:
             raise ValueError(f"its SHA-256 is {sha256}, not MODEL_SHA256")
         with warnings.catch_warnings(action="error", category=InconsistentVersionWarning):
             # A pickle is code, and it runs here; skops refuses what it does not know to be none.
-            read = skops.io.loads if file.endswith(".skops") else joblib.load
-            estimator = read(data if file.endswith(".skops") else io.BytesIO(data))
+            skops = import_module("skops.io") if file.endswith(".skops") else None  # slow to import
+            estimator = skops.loads(data) if skops else joblib.load(io.BytesIO(data))
         names = list(getattr(estimator, "feature_names_in_", FEATURES))
         if estimator.n_features_in_ != len(FEATURES) or names != FEATURES:
             raise ValueError(f"it was not trained on {FEATURES}")
@@ -302,9 +303,7 @@ class Worker:
                 return marshal.loads(await self.reader.readexactly(size))
         except Exception as error:  # most of all EOFError and TimeoutError
             log.error("the worker died or hung and is replaced: %r", error)
-            if self.process:
-                self.process.kill()
-            self.process = None
+            self.process = self.process.kill() if self.process else None  # which is None too
             return None
 
     async def do(self, job: Any) -> tuple[int, str]:
