@@ -58,7 +58,7 @@ def visit(browser: Browser, url: str, proxy: str = "") -> Iterator[Page]:
     The proxy is a path that all it asks for must start with, and the server never sees.
     """
     page, elsewhere, errors = browser.new_page(), [], []
-    home = "http://{0.netloc}{1}/".format(urlsplit(url), proxy)
+    home = f"http://{urlsplit(url).netloc}{proxy}/"
 
     def admit(route: Route) -> None:
         if route.request.url.startswith(home):

@@ -78,12 +78,11 @@ class Image:
         return [str(shutil.which(program, path=self.env()["PATH"])), *arguments]
 
 
-def can_be_base(python: str | None) -> bool:
+def can_be_base(python: str) -> bool:
     """Whether the user nobody too can run it (not where it is in root's home), and make venvs."""
+    check = [python, "-m", "ensurepip", "--version"]
     try:
-        return python is not None and not subprocess.run(
-            [python, "-m", "ensurepip", "--version"], cwd="/", capture_output=True, **USER
-        ).returncode
+        return subprocess.run(check, cwd="/", capture_output=True, **USER).returncode == 0
     except OSError:
         return False
 
