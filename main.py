@@ -17,7 +17,6 @@ from typing import Annotated, Any, NamedTuple
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy reads them
 import joblib, numpy as np, sklearn, sqlalchemy as sql, uvicorn
-import pysqlite3.dbapi2 as sqlite  # newer than the one in Python
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -29,7 +28,10 @@ from sqlalchemy import JSON, Index, String
 from starlette.types import ASGIApp, Receive, Scope, Send
 with contextlib.suppress(ImportError):
     import fcntl  # there is none on Windows
-
+try:
+    import pysqlite3.dbapi2 as sqlite  # newer than Python's own, where there is a wheel
+except ImportError:
+    import sqlite3 as sqlite
 HERE, log = Path(__file__).parent, logging.getLogger("uvicorn.error")
 MAX_BODY, MAX_ROWS, MAX_ID = 2 * 1024**2, 10_000, 2**63 - 1
 # ── Settings: environment variables of the same names in capitals ────────────────────────────────
@@ -124,7 +126,7 @@ INSERT = str(history.insert().compile(dialect=engine.dialect))
 @sql.event.listens_for(engine, "handle_error")
 def unavailable(context: Any) -> None:
     if not context.is_pre_ping:
-        raise HTTPException(503, f"the database fails: {context.original_exception}")
+        raise HTTPException(503, " ".join(f"the database fails: {context.original_exception}".split()))
 
 @contextlib.contextmanager
 def transaction() -> Iterator[sql.Connection]:
@@ -158,7 +160,7 @@ class Classifier(NamedTuple):
         # Pydantic has refused NaN and infinity already: scikit-learn need not look again.
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
             found = np.asarray(self.estimator.predict_proba(np.array(rows)), dtype=float)
-        if found.shape != (len(rows), len(self.classes)) or not np.allclose(found.sum(axis=1), 1):
+        if found.shape != (len(rows), len(self.classes)) or not abs(found.sum(1) - 1).max() < 1e-6:
             raise ValueError(f"predict_proba gave {found[:1]}, of shape {found.shape}")  # or NaN
         return found.tolist()
 
@@ -215,10 +217,9 @@ try:
         if not newest or newest[1:3] != classifier[:2]:  # another file or other bytes: a deploy
             activate(classifier, connection, deployed=classifier.file == settings.model_path.name)
 except (HTTPException, OSError) as error:
-    sys.exit(f"main.py cannot start: {getattr(error, 'detail', error)}")
+    sys.exit(f"main.py cannot start on {engine.url!r}: {getattr(error, 'detail', error)}")
 
-def model_in_use() -> Classifier:
-    """The newest activation's classifier, whichever process activated it."""
+def model_in_use() -> Classifier:  # the newest activation's, whichever process made it
     global classifier
     with engine.connect() as connection:
         newest = connection.exec_driver_sql(NEWEST).one()
@@ -355,10 +356,10 @@ def gate(inner: ASGIApp) -> ASGIApp:
     key = settings.api_key.get_secret_value().encode() if settings.api_key else b""
     async def decide(scope: Scope, receive: Receive, send: Send) -> None:
         global pending
-        path, root = scope.get("path", ""), scope.get("root_path", "")
-        if path.endswith("/") and path != root + "/":
-            path = scope["path"] = path[:-1]  # both spellings answer, without a redirect
-        if scope["type"] != "http" or not path.removeprefix(root).startswith("/model"):
+        root = scope.get("root_path", "")
+        path = scope.get("path", "").removeprefix(root).rstrip("/") or "/"
+        scope["path"] = root + path  # with and without a slash at the end, without a redirect
+        if scope["type"] != "http" or not path.startswith("/model"):
             return await inner(scope, receive, send)
         headers = dict(scope["headers"])
         if key and not hmac.compare_digest(headers.get(b"x-api-key", b""), key):
@@ -426,7 +427,7 @@ def read_model() -> dict[str, Any]:
     keys = ("file", "scikit_learn", "loaded_at")
     past = [{k: row[k] for k in keys} | {"model": row["sha256"][:12]} for row in rows]
     files = sorted(f.name for f in FOLDER.iterdir() if f.suffix in (".pkl", ".skops"))
-    about = {"features": FEATURES, "classes": rows[0]["classes"], "files": files}
+    about = dict(features=FEATURES, classes=rows[0]["classes"], files=files)
     return past[0] | about | {"activations": past}
 @api.post("/load", response_model=ModelInUse, summary="Try a file, then use it everywhere")
 async def load_model(body: ModelFile = ModelFile()) -> dict[str, Any]:
@@ -438,8 +439,7 @@ def welcome() -> dict[str, Any]:
     return {"name": app.title, "version": app.version, "model": model, "links": links}
 @app.get("/health", responses={503: {"model": Problem}}, summary="Classify and record, or 503")
 async def health() -> dict[str, str | int]:
-    model = await do([])
-    return {"status": "ok", "model": model, "database": "ok", "worker": "ok", "queue": pending}
+    return dict(status="ok", model=await do([]), database="ok", worker="ok", queue=pending)
 @app.get("/health/live", summary="That the process lives, and no more")
 async def live() -> dict[str, str]:
     return {"status": "ok"}

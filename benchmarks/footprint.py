@@ -1,0 +1,67 @@
+"""Start and memory, against a bare Python that only imports the same packages.
+
+The packages are read from main.py itself: its import statements, and nothing else of it.
+"""
+
+import ast
+import contextlib
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from figures import Findings, Options, Target
+from servers import APP, environment, proportional, running
+
+
+def imports() -> str:
+    """The import statements at the top level of main.py, as a program."""
+    statements = ast.parse(APP.read_text()).body
+    found = [s for s in statements if isinstance(s, ast.Import | ast.ImportFrom)]
+    return "\n".join(map(ast.unparse, found))
+
+
+@contextlib.contextmanager
+def bare(options: Options) -> Iterator[int]:
+    """The process id of a Python that has imported the packages and waits."""
+    program = f"{imports()}\nprint('ready', flush=True)\ninput()"
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", program], env=environment(options.folder / "none.db", 0),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    with process:  # whose end closes its input, and so ends it
+        assert process.stdout  # noqa: S101
+        if process.stdout.readline() != b"ready\n":
+            raise SystemExit("a bare Python cannot import what main.py imports")
+        yield process.pid
+        process.terminate()
+
+
+def start(options: Options) -> Findings:
+    ours, theirs = [], []
+    for _ in range(options.rounds):
+        begin = time.perf_counter()
+        with running("app", options.folder):
+            ours.append(time.perf_counter() - begin)
+        begin = time.perf_counter()
+        with bare(options):
+            theirs.append(time.perf_counter() - begin)
+    first, imported = statistics.median(ours), statistics.median(theirs)
+    because = f"{first:.2f} and {imported:.2f} s"
+    figure = "start to first answer, against importing the packages"
+    return Findings([], [Target(figure, "≤", 1.25, first / imported, "×", because)])
+
+
+def memory(options: Options) -> Findings:
+    ours, theirs = [], []
+    for _ in range(options.rounds):  # never both at once: they would share pages
+        with running("app", options.folder) as app:
+            app.settle()
+            ours.append(app.memory())
+        with bare(options) as pid:
+            theirs.append(proportional(pid))
+    idle, imported = statistics.median(ours), statistics.median(theirs)
+    because = f"{idle:.0f} and {imported:.0f} MB"
+    figure = "memory when idle, against one process with the packages"
+    return Findings([], [Target(figure, "≤", 1.3, idle / imported, "×", because)])
