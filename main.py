@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy reads them
 import joblib, numpy as np, sklearn, sqlalchemy as sql, uvicorn
-from fastapi import APIRouter, FastAPI, HTTPException, Request, Response, Security
+from fastapi import APIRouter, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
@@ -25,6 +25,7 @@ from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from sklearn.exceptions import InconsistentVersionWarning
 from sqlalchemy import JSON, Index, String
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 with contextlib.suppress(ImportError):
     import fcntl  # there is none on Windows
@@ -53,16 +54,15 @@ except ValidationError as error:
     value = "***" if name == "database_url" else fault["input"]  # that one may hold a password
     sys.exit(f"main.py cannot start: the setting {name.upper()}={value} is wrong: {fault['msg']}")
 # ── Schemas ──────────────────────────────────────────────────────────────────────────────────────
-FLOWER: Any = dict(SepalLengthCm=5.1, SepalWidthCm=3.5, PetalLengthCm=1.4, PetalWidthCm=0.2)
 Centimetres = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 
 class Features(BaseModel):
     """One flower. To serve a model of your own, change this class: its input, in its order."""
-    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [FLOWER]})
-    SepalLengthCm: Centimetres
-    SepalWidthCm: Centimetres
-    PetalLengthCm: Centimetres
-    PetalWidthCm: Centimetres
+    model_config = ConfigDict(strict=True, extra="forbid")  # "5.1" is no number
+    SepalLengthCm: Centimetres = Field(examples=[5.1])
+    SepalWidthCm: Centimetres = Field(examples=[3.5])
+    PetalLengthCm: Centimetres = Field(examples=[1.4])
+    PetalWidthCm: Centimetres = Field(examples=[0.2])
 
 class Classification(BaseModel):
     id: int
@@ -89,7 +89,8 @@ class ModelInUse(BaseModel):
     activations: list[dict[str, str]] = Field(description="the last ten, newest first")
 class Problem(BaseModel):
     detail: str | list[dict[str, Any]] = Field(description="what is wrong, or the first ten faults")
-FEATURES, EXAMPLE = list(Features.model_fields), [tuple(FLOWER.values())]
+FLOWER = {name: (field.examples or [0])[0] for name, field in Features.model_fields.items()}
+FEATURES, EXAMPLE = list(FLOWER), [tuple(FLOWER.values())]
 Flowers = Annotated[list[Features], Field(min_length=1, max_length=MAX_ROWS)]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
@@ -126,7 +127,7 @@ INSERT = str(history.insert().compile(dialect=engine.dialect))
 @sql.event.listens_for(engine, "handle_error")
 def unavailable(context: Any) -> None:
     if not context.is_pre_ping:
-        raise HTTPException(503, " ".join(f"the database fails: {context.original_exception}".split()))
+        raise HTTPException(503, " ".join(f"database fails: {context.original_exception}".split()))
 
 @contextlib.contextmanager
 def transaction() -> Iterator[sql.Connection]:
@@ -231,8 +232,7 @@ def model_in_use() -> Classifier:  # the newest activation's, whichever process 
     return classifier
 # ── Worker: a process that classifies and records, one batch after the other ─────────────────────
 def answer(jobs: list[Any]) -> list[tuple[int, str]] | None:
-    """A status and a text for each job: rows to classify, none (a health check), or a file to load.
-    None if they cannot be done together: one of them fails, or is a file among others."""
+    """For each job (rows; no rows: a health check; a file to load) a status and a text."""
     load = isinstance(jobs[0], str)
     try:
         if not load:
@@ -245,7 +245,7 @@ def answer(jobs: list[Any]) -> list[tuple[int, str]] | None:
         return [(error.status_code if load else 503, error.detail)] * len(jobs)
     except Exception as error:  # a model can raise anything
         reason = f"this fails: {type(error).__name__}: {str(error)[:300]}"
-        return [(503, reason)] if len(jobs) == 1 else None
+        return [(503, reason)] if len(jobs) == 1 else None  # then each is tried alone
 
 def classify(jobs: list[Any]) -> list[str]:
     """Classify and record the rows of all jobs: one predict_proba, one transaction, one fsync."""
