@@ -34,13 +34,13 @@ try:
 except ImportError:
     import sqlite3 as sqlite
 HERE, log = Path(__file__).parent, logging.getLogger("uvicorn.error")
+DATABASES = r"^(sqlite:///[^:]|postgresql\+psycopg://(.*@)?(\[.+\]|[^/:]*)(:\d+)?/)."
 MAX_BODY, MAX_ROWS, MAX_ID = 2 * 1024**2, 10_000, 2**63 - 1
 # ── Settings: environment variables of the same names in capitals ────────────────────────────────
 class Settings(BaseModel):
     model_path: Path = HERE / "model.pkl"  # its folder holds what POST /model/load may load
     model_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
-    database_url: str = Field(
-        f"sqlite:///{HERE / 'history.db'}", pattern=r"^(sqlite:///[^:]|postgresql\+psycopg://).+")
+    database_url: str = Field(f"sqlite:///{HERE}/history.db", pattern=DATABASES)
     api_key: SecretStr | None = None
     max_pending: int = Field(512, ge=1)  # requests in progress
     worker_timeout: float = Field(10, gt=0, allow_inf_nan=False)  # seconds
