@@ -4,8 +4,7 @@
     uvicorn main:app --workers 4    the same, four server processes on one history
 
 To serve a model of your own, put it at model.pkl and describe its input in the class Features.
-Requests wait for the worker, a process of its own, which takes all that wait at once: one
-predict_proba, one transaction, one fsync. What arrives meanwhile is the next batch.
+Requests wait for the worker, a process of its own: one predict_proba, one commit for all of them.
 """
 import asyncio, contextlib, functools, gc, hashlib, hmac, io, json, logging, marshal
 import multiprocessing as mp, os, signal, socket, sys, warnings
@@ -14,7 +13,6 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
-
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy reads them
 import joblib, numpy as np, sklearn, sqlalchemy as sql, uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response, Security
@@ -55,7 +53,6 @@ except ValidationError as error:
     sys.exit(f"main.py cannot start: the setting {name.upper()}={value} is wrong: {fault['msg']}")
 # ── Schemas ──────────────────────────────────────────────────────────────────────────────────────
 Centimetres = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
-
 class Features(BaseModel):
     """One flower. To serve a model of your own, change this class: its input, in its order."""
     model_config = ConfigDict(strict=True, extra="forbid")  # "5.1" is no number
@@ -118,11 +115,18 @@ records = sql.select(*as_text).order_by(history.c.id.desc())  # their JSON is ne
 ANSWER = '"species":%s,"probabilities":%s,"model":"%s","classified_at":"%s"}'
 
 SQLITE = settings.database_url.startswith("sqlite")
-wait = {"timeout": settings.worker_timeout / 2} if SQLITE else {"connect_timeout": 5}  # seconds
-options = {"module": sqlite} if SQLITE else {"paramstyle": "format", "pool_pre_ping": True}
-engine = sql.create_engine(
-    settings.database_url, isolation_level="AUTOCOMMIT", connect_args=wait, **options)
+options: Any = {"module": sqlite, "connect_args": {"timeout": settings.worker_timeout / 2}}
+if not SQLITE:
+    options = dict(paramstyle="format", pool_pre_ping=True, connect_args={"connect_timeout": 5})
+engine = sql.create_engine(settings.database_url, isolation_level="AUTOCOMMIT", **options)
 INSERT = str(history.insert().compile(dialect=engine.dialect))
+
+@sql.event.listens_for(engine, "connect")
+def make_durable(connection: Any, _: Any) -> None:
+    if SQLITE:  # versions before 3.51.3 can corrupt a WAL file: sqlite.org/wal.html
+        mode = "WAL" if sqlite.sqlite_version_info >= (3, 51, 3) else "TRUNCATE"
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+        connection.execute("PRAGMA synchronous = FULL")  # an fsync with every commit
 
 @sql.event.listens_for(engine, "handle_error")
 def unavailable(context: Any) -> None:
@@ -203,9 +207,6 @@ def activate(chosen: Classifier, connection: sql.Connection, deployed: bool = Fa
     log.warning("the model is now %s, SHA-256 %s", chosen.file, chosen.sha256[:12])
 
 try:
-    if SQLITE and sqlite.sqlite_version_info >= (3, 51, 3):  # WAL was buggy: sqlite.org/wal.html
-        with engine.connect() as connection:  # SQLite's default is synchronous = FULL
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
     with transaction() as connection:
         if not SQLITE:  # where two create a table at once, one fails: take turns
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7267)")
