@@ -42,7 +42,9 @@ class Target(NamedTuple):
 
     @property
     def met(self) -> bool:
-        return (self.measured >= self.target) == (self.sign == "≥") or self.measured == self.target
+        if self.sign == "≥":
+            return self.measured >= self.target
+        return self.measured <= self.target
 
 
 class Findings(NamedTuple):

@@ -16,10 +16,12 @@ from servers import APP, environment, proportional, running
 
 
 def imports() -> str:
-    """The import statements at the top level of main.py, as a program."""
-    statements = ast.parse(APP.read_text()).body
-    found = [s for s in statements if isinstance(s, ast.Import | ast.ImportFrom)]
-    return "\n".join(map(ast.unparse, found))
+    """The import statements of main.py, but for those in its functions, as a program."""
+    found = []
+    for statement in ast.parse(APP.read_text()).body:
+        block = isinstance(statement, ast.Try | ast.With)
+        found += statement.body if block else [statement]
+    return "\n".join(ast.unparse(s) for s in found if isinstance(s, ast.Import | ast.ImportFrom))
 
 
 @contextlib.contextmanager
