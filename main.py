@@ -24,7 +24,6 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from sklearn.exceptions import InconsistentVersionWarning
 from sqlalchemy import JSON, Index, String
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
 with contextlib.suppress(ImportError):
     import fcntl  # there is none on Windows
 try:
@@ -33,7 +32,7 @@ except ImportError:
     import sqlite3 as sqlite
 HERE, log = Path(__file__).parent, logging.getLogger("uvicorn.error")
 DATABASES = r"^(sqlite:///[^:]|postgresql\+psycopg://(.*@)?(\[.+\]|[^/:]*)(:\d+)?/)."
-MAX_BODY, MAX_ROWS, MAX_ID = 2 * 1024**2, 10_000, 2**63 - 1
+MAX_BODY, MAX_ROWS, MAX_ID = 2 * 1024**2, 10_000, 2**53 - 1  # as far as JavaScript counts
 # ── Settings: environment variables of the same names in capitals ────────────────────────────────
 class Settings(BaseModel):
     model_path: Path = HERE / "model.pkl"  # its folder holds what POST /model/load may load
@@ -284,7 +283,7 @@ class Worker:
         forks = sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
         self.spares = [self.spawn(mp.get_context("fork")) for _ in range(3 * forks)]
 
-    def spawn(self, context: Any) -> tuple[Any, socket.socket]:
+    def spawn(self, context: Any = mp.get_context("spawn")) -> tuple[Any, socket.socket]:
         ours, theirs = socket.socketpair()
         process: Any = context.Process(target=work, args=(theirs,), daemon=True)
         process.start()
@@ -295,9 +294,9 @@ class Worker:
         """The worker's answers; None too where it died or hung, and another one takes its place."""
         try:
             if self.process is None:
-                pair = self.spares.pop() if self.spares else self.spawn(mp.get_context("spawn"))
-                self.process, self.channel = pair
+                process, self.channel = self.spares.pop() if self.spares else self.spawn()
                 self.reader, self.writer = await asyncio.open_connection(sock=self.channel)
+                self.process = process
                 await self.reader.readexactly(4)
             async with asyncio.timeout(settings.worker_timeout):
                 self.writer.write(marshal.dumps(jobs))
@@ -305,7 +304,10 @@ class Worker:
                 return marshal.loads(await self.reader.readexactly(size))
         except Exception as error:  # most of all EOFError and TimeoutError
             log.error("the worker died or hung and is replaced: %r", error)
-            self.process = self.process.kill() if self.process else None  # which is None too
+            if self.process:
+                self.process.kill()
+                self.writer.close()
+            self.process = None
             return None
 
     async def do(self, job: Any) -> tuple[int, str]:
@@ -319,13 +321,12 @@ class Worker:
                 if answers is None and len(batch) > 1:  # try each alone: only the culprit fails
                     answers = [((await self.ask([job])) or [None])[0] for job, _ in batch]
                 for (job, waiter), answer in zip(batch, answers or [None], strict=True):
-                    died = 409 if isinstance(job, str) else 503, "the worker died of this, or hung"
                     if not waiter.done():  # its request was given up
-                        waiter.set_result(answer or died)
+                        waiter.set_result(answer or (409 if type(job) is str else 503, DIED))
         return await future
 
 worker: Any = None  # a Worker while a server runs
-pending = 0  # requests in progress
+pending, DIED = 0, "the worker died of this, or hung"  # pending: requests in progress
 
 async def do(job: Any) -> str:
     """The answer to a job, by the worker; in place without a server, as under TestClient(app)."""
@@ -346,20 +347,20 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     yield  # until the last request is answered
     for _, channel in [*worker.spares, (worker.process, worker.channel)]:
         channel.shutdown(socket.SHUT_RDWR)
+    worker.writer.close()
     worker = None
 # ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────
 def refuse(status: int, detail: Any) -> JSONResponse:
     headers = {401: {"WWW-Authenticate": "ApiKey"}, 503: {"Retry-After": "1"}}.get(status)
     return JSONResponse({"detail": detail}, status, headers)
 
-def gate(inner: ASGIApp) -> ASGIApp:
+def gate(inner: Any) -> Any:
     """Decides before FastAPI looks at a request: its path, its key, its place, its size."""
     key = settings.api_key.get_secret_value().encode() if settings.api_key else b""
-    async def decide(scope: Scope, receive: Receive, send: Send) -> None:
+    async def decide(scope: Any, receive: Any, send: Any) -> Any:
         global pending
-        root = scope.get("root_path", "")
-        path = scope.get("path", "").removeprefix(root).rstrip("/") or "/"
-        scope["path"] = root + path  # with and without a slash at the end, without a redirect
+        path = scope.get("path", "").removeprefix(scope.get("root_path", "")).rstrip("/") or "/"
+        scope["path"] = scope.get("root_path", "") + path  # with or without a slash at its end
         if scope["type"] != "http" or not path.startswith("/model"):
             return await inner(scope, receive, send)
         headers = dict(scope["headers"])
@@ -403,7 +404,6 @@ async def classify_one(features: Features) -> Response:
 async def classify_batch(flowers: Flowers) -> Response:
     return as_json(f"[{await do([tuple(flower.__dict__.values()) for flower in flowers])}]")
 def find(limit: int, *conditions: sql.ColumnElement[bool]) -> list[tuple[int, str]]:
-    """The id and the JSON of the newest records that meet the conditions."""
     with engine.connect() as connection:
         rows = connection.execute(records.where(*conditions).limit(limit)).all()
     begin = '{"id":%d,"features":%s,' + ANSWER
@@ -424,17 +424,16 @@ def read_record(id: Id) -> Response:
 @api.get("", response_model=ModelInUse, summary="The model in use, and what could be")
 def read_model() -> dict[str, Any]:
     with engine.connect() as connection:
-        rows = connection.execute(newest_first.limit(10)).mappings().all()
+        rows = connection.execute(newest_first.limit(10)).all()
     keys = ("file", "scikit_learn", "loaded_at")
-    past = [{k: row[k] for k in keys} | {"model": row["sha256"][:12]} for row in rows]
+    past = [{k: getattr(row, k) for k in keys} | {"model": row.sha256[:12]} for row in rows]
     files = sorted(f.name for f in FOLDER.iterdir() if f.suffix in (".pkl", ".skops"))
-    about = dict(features=FEATURES, classes=rows[0]["classes"], files=files)
-    return past[0] | about | {"activations": past}
+    return past[0] | dict(features=FEATURES, classes=rows[0].classes, files=files, activations=past)
 @api.post("/load", response_model=ModelInUse, summary="Try a file, then use it everywhere")
 async def load_model(body: ModelFile = ModelFile()) -> dict[str, Any]:
     await do(body.file)
     return await asyncio.to_thread(read_model)
-@app.get("/", summary="What this is, the model in use, and where to go from here")
+@app.get("/", responses={503: {"model": Problem}}, summary="What this is, and where to go")
 def welcome() -> dict[str, Any]:
     model, links = read_model()["model"], ["/docs", "/redoc", *app.openapi()["paths"]]
     return {"name": app.title, "version": app.version, "model": model, "links": links}
@@ -447,4 +446,5 @@ async def live() -> dict[str, str]:
 app.include_router(api)
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # after uvicorn's own graceful end
-    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False)
+    csp = "Content-Security-Policy", "default-src 'self' 'unsafe-inline' data: blob:"  # no CDN
+    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False, headers=[csp])
