@@ -137,7 +137,7 @@ def transaction() -> Iterator[sql.Connection]:
     """A connection whose writes are all on disk when the block ends, or all undone."""
     # SQLite's own way of waiting starves some of several writers; a lock on a file is a queue.
     locks = SQLITE and "fcntl" in globals()
-    with open(f"{engine.url.database}.lock" if locks else os.devnull, "w") as lock:
+    with open(f"{engine.url.database}.lock" if locks else os.devnull, "a") as lock:
         if locks:
             fcntl.flock(lock, fcntl.LOCK_EX)
         with engine.connect() as connection:  # whose end undoes what is not committed
