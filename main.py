@@ -88,7 +88,7 @@ class Problem(BaseModel):
 FLOWER = {name: (field.examples or [0])[0] for name, field in Features.model_fields.items()}
 FEATURES, EXAMPLE = list(FLOWER), [tuple(FLOWER.values())]
 Flowers = Annotated[list[Features], Field(min_length=1, max_length=MAX_ROWS)]
-Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
 Name = Annotated[str | None, Field(max_length=100, pattern=r"^[^\x00]*$")]
 # ── History ──────────────────────────────────────────────────────────────────────────────────────
@@ -126,7 +126,6 @@ def make_durable(connection: Any, _: Any) -> None:
         mode = "WAL" if sqlite.sqlite_version_info >= (3, 51, 3) else "TRUNCATE"
         connection.execute(f"PRAGMA journal_mode = {mode}")
         connection.execute("PRAGMA synchronous = FULL")  # an fsync with every commit
-
 @sql.event.listens_for(engine, "handle_error")
 def unavailable(context: Any) -> None:
     if not context.is_pre_ping:
@@ -142,6 +141,7 @@ def transaction() -> Iterator[sql.Connection]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         with engine.connect() as connection:  # whose end undoes what is not committed
             connection.exec_driver_sql("BEGIN IMMEDIATE" if SQLITE else "BEGIN")
+            os.stat(str(engine.url.database) if SQLITE else HERE)  # a deleted one takes writes too
             yield connection
             connection.exec_driver_sql("COMMIT")
 
@@ -158,7 +158,6 @@ class Classifier(NamedTuple):
     sha256: str
     estimator: Any
     classes: list[str]
-
     def probabilities(self, rows: list[tuple[Any, ...]]) -> Any:
         """For each row a probability for each class; any exception where the model fails."""
         # Pydantic has refused NaN and infinity already: scikit-learn need not look again.
@@ -218,7 +217,7 @@ try:
         if not newest or newest[1:3] != classifier[:2]:  # another file or other bytes: a deploy
             activate(classifier, connection, deployed=classifier.file == settings.model_path.name)
 except (HTTPException, OSError) as error:
-    sys.exit(f"main.py cannot start on {engine.url!r}: {getattr(error, 'detail', error)}")
+    sys.exit(f"main.py cannot start, database {engine.url!r}: {getattr(error, 'detail', error)}")
 
 def model_in_use() -> Classifier:  # the newest activation's, whichever process made it
     global classifier
@@ -427,8 +426,9 @@ def read_model() -> dict[str, Any]:
         rows = connection.execute(newest_first.limit(10)).all()
     keys = ("file", "scikit_learn", "loaded_at")
     past = [{k: getattr(row, k) for k in keys} | {"model": row.sha256[:12]} for row in rows]
-    files = sorted(f.name for f in FOLDER.iterdir() if f.suffix in (".pkl", ".skops"))
-    return past[0] | dict(features=FEATURES, classes=rows[0].classes, files=files, activations=past)
+    files = (f for f in FOLDER.glob("[!.]*.*") if f.suffix in (".pkl", ".skops") and f.is_file())
+    names = sorted(f.name for f in files if f.resolve().is_relative_to(FOLDER))
+    return past[0] | dict(features=FEATURES, classes=rows[0].classes, files=names, activations=past)
 @api.post("/load", response_model=ModelInUse, summary="Try a file, then use it everywhere")
 async def load_model(body: ModelFile = ModelFile()) -> dict[str, Any]:
     await do(body.file)
