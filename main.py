@@ -293,8 +293,8 @@ class Worker:
         """The worker's answers; None too where it died or hung, and another one takes its place."""
         try:
             if self.process is None:
-                process, self.channel = self.spares.pop() if self.spares else self.spawn()
-                self.reader, self.writer = await asyncio.open_connection(sock=self.channel)
+                process, channel = self.spares.pop() if self.spares else self.spawn()
+                self.reader, self.writer = await asyncio.open_connection(sock=channel)
                 self.process = process
                 await self.reader.readexactly(4)
             async with asyncio.timeout(settings.worker_timeout):
@@ -344,7 +344,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     worker = Worker()
     await worker.ask([[]])
     yield  # until the last request is answered
-    for _, channel in [*worker.spares, (worker.process, worker.channel)]:
+    for _, channel in worker.spares:
         channel.shutdown(socket.SHUT_RDWR)
     worker.writer.close()
     worker = None
