@@ -43,7 +43,6 @@ class Settings(BaseModel):
     worker_timeout: float = Field(10, gt=0, allow_inf_nan=False)  # seconds
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
-
 try:
     settings = Settings.model_validate({k.lower(): v for k, v in os.environ.items() if v})
 except ValidationError as error:
@@ -251,11 +250,12 @@ def classify(jobs: list[Any]) -> list[str]:
     model, rows = model_in_use(), [row for job in jobs for row in job]
     found = model.probabilities(rows or EXAMPLE)
     digest, at, answers, values = model.sha256[:12], f"{datetime.now(UTC):%FT%T.%fZ}", [], []
+    form = ", ".join(json.dumps(name).replace("%", "%%") + ": %r" for name in model.classes)
     with transaction() as connection:
         if [] in jobs:  # a check of the health writes too
             connection.execute(activations.update().values(checked_at=at))
         for number, row, p in zip(new_ids(connection, len(rows)), rows, found):
-            name, text = model.classes[p.index(max(p))], json.dumps(dict(zip(model.classes, p)))
+            name, text = model.classes[p.index(max(p))], "{" + form % tuple(p) + "}"
             values.append((number, json.dumps(dict(zip(FEATURES, row))), name, text, digest, at))
             answers.append(f'{{"id":{number},' + ANSWER % (json.dumps(name), text, digest, at))
         if values:
@@ -267,6 +267,8 @@ def work(channel: socket.socket) -> None:
     """What the worker process runs, until the server goes away."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the server ends first, when all is recorded
         signal.signal(number, signal.SIG_IGN)
+    for first, end in ((3, channel.fileno()), (channel.fileno() + 1, 1 << 16)):
+        os.closerange(first, end)  # what a fork inherits: the server's own ends of the channels
     with contextlib.suppress(EOFError, OSError), channel, channel.makefile("rwb") as stream:
         channel.sendall(bytes(4))  # ready
         while True:
@@ -288,7 +290,6 @@ class Worker:
         process.start()
         theirs.close()
         return process, ours
-
     async def ask(self, jobs: list[Any]) -> Any:
         """The worker's answers; None too where it died or hung, and another one takes its place."""
         try:
@@ -308,7 +309,6 @@ class Worker:
                 self.writer.close()
             self.process = None
             return None
-
     async def do(self, job: Any) -> tuple[int, str]:
         future: asyncio.Future[tuple[int, str]] = self.loop.create_future()
         self.waiting.append((job, future))
@@ -345,7 +345,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     await worker.ask([[]])
     yield  # until the last request is answered
     for _, channel in worker.spares:
-        channel.shutdown(socket.SHUT_RDWR)
+        channel.close()
     worker.writer.close()
     worker = None
 # ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────
