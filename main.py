@@ -267,8 +267,8 @@ def work(channel: socket.socket) -> None:
     """What the worker process runs, until the server goes away."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the server ends first, when all is recorded
         signal.signal(number, signal.SIG_IGN)
-    for first, end in ((3, channel.fileno()), (channel.fileno() + 1, 1 << 16)):
-        os.closerange(first, end)  # what a fork inherits: the server's own ends of the channels
+    engine.dispose()
+    os.closerange(3, channel.fileno())  # what a fork inherits: the server's ends of the channels
     with contextlib.suppress(EOFError, OSError), channel, channel.makefile("rwb") as stream:
         channel.sendall(bytes(4))  # ready
         while True:
