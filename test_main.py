@@ -10,6 +10,7 @@ temporary SQLite file, or new schemas in the PostgreSQL database of TEST_DATABAS
 import ast
 import asyncio
 import contextlib
+import ctypes
 import hashlib
 import importlib.util
 import itertools
@@ -198,6 +199,12 @@ def clean():
 
 
 # ── Servers of their own: all start together, and are waited for when they are needed ────────────
+def end_with_the_tests():
+    """Called in a new process: it is to end even if the tests are killed (on Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
 class Server:
     """A server process with a model folder and a database of its own."""
 
@@ -212,7 +219,12 @@ class Server:
             command = [sys.executable, *(command or ["main.py"])]
             with self.log.open("w") as log:
                 self.process = subprocess.Popen(
-                    command, cwd=HERE, env=self.environment, stdout=log, stderr=log
+                    command,
+                    cwd=HERE,
+                    env=self.environment,
+                    stdout=log,
+                    stderr=log,
+                    preexec_fn=end_with_the_tests,
                 )
         else:
             self.process = multiprocessing.get_context("fork").Process(target=self.run)
@@ -220,6 +232,7 @@ class Server:
 
     def run(self):
         """What `python main.py` does, but without its second of importing scikit-learn again."""
+        end_with_the_tests()
         os.environ.update(self.environment)
         sys.stdout = sys.stderr = self.log.open("w", buffering=1)
         sys.argv = ["main.py"]
@@ -249,7 +262,12 @@ class Server:
     def stop(self):
         if self.status(0) is None:
             self.process.terminate()
-        return self.status()
+        try:
+            return self.status()
+        finally:
+            if self.status(0) is None:
+                self.process.kill()
+                self.status()
 
 
 def wait_until(condition):
@@ -1165,7 +1183,10 @@ NO_START = {
         "database",
     ),
     "a database in no folder": ({"DATABASE_URL": "sqlite:////there/is/none.db"}, "none.db"),
-    "a file that is no database": ({"DATABASE_URL": f"sqlite:///{HERE / 'main.py'}"}, "database"),
+    "a file that is no database": (
+        {"DATABASE_URL": f"sqlite:///{MODELS / 'model.pkl'}"},
+        "database",
+    ),
     "a database of another kind": ({"DATABASE_URL": "mysql://me:secret@x/y"}, "DATABASE_URL"),
     "a database in memory": ({"DATABASE_URL": "sqlite:///:memory:"}, "DATABASE_URL"),
     "no room for a request": ({"MAX_PENDING": "0"}, "MAX_PENDING"),
