@@ -1,0 +1,124 @@
+"""What other files of the project take from MAIN: names they import, names they patch.
+
+MAIN keeps giving out the first; the second are reached through their module after a move, so that
+a patch still meets every caller.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi_grow.evidence import project_files
+from fastapi_grow.identity import Identity
+from fastapi_grow.scope import dotted_name
+
+PATCHERS = {"setattr", "patch", "object", "delattr", "dict", "multiple", "setitem"}
+
+
+@dataclass
+class External:
+    """One file that knows MAIN."""
+
+    path: Path
+    text: str
+    names: set[str] = field(default_factory=set)  # taken from MAIN
+    patched: set[str] = field(default_factory=set)
+    aliases: set[str] = field(default_factory=set)  # names MAIN has as a module here
+    star: bool = False
+
+    @property
+    def is_test(self) -> bool:
+        name = self.path.name
+        return name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
+
+
+def externals(identity: Identity, project: Path) -> list[External]:
+    """The Python files of `project` that import MAIN or name it in a string."""
+    found = []
+    for path in project_files(project):
+        if path.suffix != ".py" or path == identity.path:
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+            if identity.stem not in text:
+                continue
+            external = read_external(identity, path, text)
+        except (UnicodeDecodeError, SyntaxError):
+            continue
+        if external.names or external.aliases or external.patched or external.star:
+            found.append(external)
+    return found
+
+
+def read_external(identity: Identity, path: Path, text: str) -> External:
+    """What one file takes from MAIN; raises SyntaxError when it is not Python 3."""
+    external = External(path, text)
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            _read_from(identity, external, node)
+        elif isinstance(node, ast.Import):
+            external.aliases |= {
+                alias.asname or alias.name for alias in node.names if alias.name in _names(identity, path)
+            }
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            _read_string(identity, external, node.value)
+    for node in ast.walk(tree):
+        _read_use(external, node)
+    return external
+
+
+def _names(identity: Identity, path: Path) -> set[str]:
+    """The names of MAIN that mean MAIN in the file at `path`."""
+    near = path.parent == identity.folder or path.parent.name.startswith("test")
+    return identity.names if near or not identity.dotted else {identity.name}
+
+
+def is_main(identity: Identity, path: Path, node: ast.ImportFrom) -> bool:
+    """Does `from X import ...` in the file at `path` import from MAIN?"""
+    if node.level:
+        folder = path.parents[node.level - 1]
+        target = folder.joinpath(*(node.module or "").split(".")).with_suffix(".py")
+        return bool(node.module) and target == identity.path
+    return node.module in _names(identity, path)
+
+
+def _read_from(identity: Identity, external: External, node: ast.ImportFrom) -> None:
+    if is_main(identity, external.path, node):
+        external.star |= any(alias.name == "*" for alias in node.names)
+        external.names |= {alias.name for alias in node.names} - {"*"}
+        return
+    for alias in node.names:  # from src import app, from . import main
+        if alias.name != identity.stem:
+            continue
+        dotted = f"{node.module}.{alias.name}" if node.module else alias.name
+        beside = node.level and external.path.parents[node.level - 1] == identity.folder
+        if dotted == identity.name and identity.dotted or (beside and not node.module):
+            external.aliases.add(alias.asname or alias.name)
+
+
+def _read_string(identity: Identity, external: External, text: str) -> None:
+    for name in identity.names:
+        rest = text.removeprefix(f"{name}.")
+        if rest != text and rest.replace(".", "").replace("_", "").isalnum():
+            external.patched.add(rest.split(".")[0])
+        if text == name:  # importlib.import_module("main"), sys.modules["main"]
+            external.star = True
+
+
+def _read_use(external: External, node: ast.AST) -> None:
+    if isinstance(node, ast.Attribute):
+        dotted = dotted_name(node.value)
+        if dotted in external.aliases:
+            external.names.add(node.attr)
+            if isinstance(node.ctx, ast.Store | ast.Del):
+                external.patched.add(node.attr)
+    elif isinstance(node, ast.Call) and len(node.args) > 1:
+        func = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = node.args[1]
+        if func in PATCHERS and dotted_name(node.args[0]) in external.aliases:
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                external.patched.add(name.value)
+                external.names.add(name.value)

@@ -1,0 +1,80 @@
+"""`@app.get("/users/{id}")` becomes `@router.get("/{id}")`; other registrations come off.
+
+Exception handlers, middleware and events exist on the application only: their functions move
+bare, and the assembling module registers them where the decorator stood (`registration`).
+"""
+
+from __future__ import annotations
+
+import ast
+
+import libcst as cst
+
+from fastapi_grow.place import Place
+
+
+def rewrite(node: cst.BaseStatement, place: Place) -> cst.BaseStatement:
+    if isinstance(node, cst.FunctionDef | cst.ClassDef):
+        if place.unregister:
+            return unregistered(node, place.owner)
+        if place.router:
+            changed = [_decorator(decorator, place) for decorator in node.decorators]
+            return node.with_changes(decorators=changed)
+    if isinstance(node, cst.SimpleStatementLine) and place.router:
+        statement = node.body[0]
+        if isinstance(statement, cst.Expr) and isinstance(statement.value, cst.Call):
+            outer = statement.value
+            if isinstance(outer.func, cst.Call):
+                changed = outer.with_changes(func=_call(outer.func, place))
+                return node.with_changes(body=[statement.with_changes(value=changed)])
+    return node
+
+
+def unregistered(
+    node: cst.FunctionDef | cst.ClassDef, owner: str
+) -> cst.FunctionDef | cst.ClassDef:
+    """The definition without its first decorator; comments above it stay."""
+    first = node.decorators[0]
+    lines = [*node.leading_lines, *first.leading_lines]
+    rest = node.decorators[1:]
+    if rest:
+        return node.with_changes(decorators=rest, leading_lines=lines)
+    after = getattr(node, "lines_after_decorators", ())
+    return node.with_changes(
+        decorators=[], leading_lines=[*lines, *after], lines_after_decorators=[]
+    )
+
+
+def registration(node: cst.FunctionDef | cst.ClassDef) -> str:
+    """The statement that registers a function which lost its decorator."""
+    decorator = cst.Module([]).code_for_node(node.decorators[0].decorator)
+    return f"{decorator}({node.name.value})\n"
+
+
+def _decorator(decorator: cst.Decorator, place: Place) -> cst.Decorator:
+    if isinstance(decorator.decorator, cst.Call):
+        return decorator.with_changes(decorator=_call(decorator.decorator, place))
+    return decorator
+
+
+def _call(call: cst.Call, place: Place) -> cst.Call:
+    func = call.func
+    if not isinstance(func, cst.Attribute) or not isinstance(func.value, cst.Name):
+        return call
+    if func.value.value != place.owner:
+        return call
+    func = func.with_changes(value=cst.Name(place.router))
+    return call.with_changes(func=func, args=[_without_prefix(a, place.prefix) for a in call.args])
+
+
+def _without_prefix(argument: cst.Arg, prefix: str) -> cst.Arg:
+    """Shorten the path, which is the first argument or `path=`; other strings stay."""
+    value = argument.value
+    named = argument.keyword is not None and argument.keyword.value != "path"
+    if not prefix or named or not isinstance(value, cst.SimpleString):
+        return argument
+    path = ast.literal_eval(value.value)
+    if not isinstance(path, str) or not path.startswith(prefix):
+        return argument
+    short = f"{value.prefix}{value.quote}{path.removeprefix(prefix)}{value.quote}"
+    return argument.with_changes(value=cst.SimpleString(short))
