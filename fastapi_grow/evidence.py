@@ -33,7 +33,9 @@ def project_of(main: Path) -> Path:
         if (folder / ".git").exists():
             return folder
     project = main.parent
-    for folder in list(main.parents)[1:4]:
+    while (project / "__init__.py").exists():
+        project = project.parent
+    for folder in list(project.parents)[:3]:
         if not any((folder / marker).exists() for marker in MARKERS):
             break
         project = folder

@@ -7,9 +7,10 @@ alone; the larger gives the name.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 
-from fastapi_grow.routes import Route, can_match_same, resource_of, routes_of, singular, word
+from fastapi_grow.routes import Route, can_match_same, resource_of, routes_of, singular, text_of, word
 from fastapi_grow.survey import Survey
 
 SMALL = 20  # lines below which a module joins its neighbour
@@ -60,6 +61,11 @@ def _by_resource(survey: Survey) -> list[Group]:
 
 
 def _router_name(survey: Survey, owner: str) -> str:
+    """The resource of an APIRouter that MAIN makes itself: of its prefix, or in its name."""
+    tree = survey.items[survey.definers[owner][0]].statement.tree
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "prefix":
+            return resource_of(text_of(survey, node.value), None)
     name = word(owner.removesuffix("router").removesuffix("_"))
     return name if name != "system" else owner
 

@@ -76,9 +76,17 @@ def _kind(survey: Survey, item: Item) -> str:
         return "guard"
     if is_route_call(survey, tree):
         return "route"
-    if isinstance(tree, ast.If | ast.Try) and item.names.binds and not _mentions_owner(survey, item):
-        return "constant"
+    blocks = ast.If | ast.Try | ast.With
+    if isinstance(tree, blocks) and item.names.binds and not _mentions_owner(survey, item):
+        return _block_kind(survey, tree)
     return "effect"
+
+
+def _block_kind(survey: Survey, tree: ast.stmt) -> str:
+    """`try: engine = create_engine(...)` is an engine; most blocks only choose a constant."""
+    made = {survey.resolve(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    engine = any(name.startswith(CALLS["engine"]) for name in made)
+    return "engine" if engine else "constant"
 
 
 def registered_as(survey: Survey, item: Item) -> str | None:
@@ -110,6 +118,8 @@ def _mentions_owner(survey: Survey, item: Item) -> bool:
 
 
 def _class_kind(survey: Survey, tree: ast.ClassDef) -> str:
+    if tree.name.endswith(("Settings", "Config")) and tree.name[0].isupper():
+        return "settings"
     seen = {tree.name}
     for base in tree.bases:
         kind = _base_kind(survey, base, seen)
@@ -186,7 +196,8 @@ def _value_kind(survey: Survey, item: Item, value: ast.expr | None) -> str:
     for kind, prefixes in CALLS.items():
         if called.startswith(prefixes):
             return kind
-    if "fastapi.Depends" in {survey.resolve(n) for n in ast.walk(value) if isinstance(n, ast.Call)} if value else False:
+    calls = [node for node in ast.walk(value) if isinstance(node, ast.Call)] if value else []
+    if {"fastapi.Depends", "fastapi.Security"} & {survey.resolve(call) for call in calls}:
         return "dependency"
     if _is_type_alias(survey, value):
         return "schema"

@@ -49,7 +49,7 @@ def ways_to_import(main: Path, package: str | None, here: Path) -> list[Way]:
         names = names or [name for name in possible_names(main, project) if "." in name][:1]
     elif short or not names:
         names = [main.stem, *names] if short >= max(dotted.values(), default=0) else [*names, main.stem]
-    both = bool(short and dotted) or (main.parent / "__init__.py").exists()
+    both = bool(dotted) or (main.parent / "__init__.py").exists()
     if _imports_relatively(main):
         both = False
     return list(_ways(main, project, names, package, both=both, here=here))

@@ -62,6 +62,8 @@ def reflective(survey: Survey) -> dict[int, str]:
         for node in ast.walk(item.statement.tree):
             if isinstance(node, ast.Call) and _looks_up(node):
                 found[item.index] = f"{ast.unparse(node.func)}() looks names up in this module"
+        if _asked_of_globals(survey, item)[1]:
+            found[item.index] = "globals() may look any name up in this module"
     return found
 
 
@@ -69,7 +71,30 @@ def _looks_up(call: ast.Call) -> bool:
     name = dotted_name(call.func)
     if name in {"eval", "exec"}:
         return len(call.args) < 2
-    return name in {"globals", "locals", "vars"} and not call.args
+    return name in {"locals", "vars"} and not call.args
+
+
+def _asked_of_globals(survey: Survey, item: Item) -> tuple[set[str], bool]:
+    """The names that `item` looks up with `globals()`, and whether it may ask for any other."""
+    names: set[str] = set()
+    calls, known = 0, 0
+    for node in ast.walk(item.statement.tree):
+        calls += _is_globals(node)
+        key = None
+        if isinstance(node, ast.Compare) and _is_globals(node.comparators[0]):
+            key = node.left
+        elif isinstance(node, ast.Subscript) and _is_globals(node.value):
+            key = node.slice
+        elif isinstance(node, ast.Call) and _is_globals(getattr(node.func, "value", None)):
+            key = node.args[0] if node.args else None
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            names.add(key.value)
+            known += 1
+    return names, calls > known
+
+
+def _is_globals(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Call) and dotted_name(node.func) == "globals"
 
 
 def _free_routes_of_owner(survey: Survey) -> None:
@@ -115,6 +140,9 @@ def _bundles(survey: Survey) -> list[set[int]]:
     """Statements that must share a module: all that bind one name, or that need each other."""
     bundles = [set(survey.definers[name]) for name in survey.duplicates]
     bundles += [set(loop) for loop in _loops(survey)]
+    for item in survey.items.values():
+        asked = _asked_of_globals(survey, item)[0]
+        bundles += [{item.index, *survey.definers[name]} for name in asked if name in survey.definers]
     merged: list[set[int]] = []
     for bundle in bundles:
         touching = [other for other in merged if other & bundle]
@@ -199,10 +227,10 @@ def _first_home(survey: Survey, item: Item, router_of: dict[int, str]) -> str:
 
 
 def _registered_outermost(survey: Survey, item: Item) -> bool:
+    """Do the registering decorators stand above all others, so that they can come off?"""
     decorators = item.statement.tree.decorator_list  # type: ignore[attr-defined]
-    return _registers(survey, decorators[0]) and not any(
-        _registers(survey, decorator) for decorator in decorators[1:]
-    )
+    registers = [_registers(survey, decorator) for decorator in decorators]
+    return registers == sorted(registers, reverse=True)
 
 
 def _home_of_effect(survey: Survey, item: Item) -> str:
@@ -225,6 +253,12 @@ def _pull_down(survey: Survey, homes: dict[int, str]) -> None:
         for used in _closure(survey, index):
             if survey.items[used].kind in {"service", "state", "security"}:
                 homes[used] = min(homes[used], homes[index], key=layers.layer_of)
+    for item in survey.items.values():
+        if item.kind in {"constant", "settings", "engine"}:
+            for used in item.uses_now:
+                below = {survey.items[i].kind for i in _closure(survey, used) | {used}}
+                if below <= {"service", "constant", "settings", "logger"}:
+                    homes[used] = min(homes[used], homes[item.index], key=layers.layer_of)
 
 
 def _steps(survey: Survey, homes: dict[int, str]) -> list[Step]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastapi_grow.twoways import both_ways
+
 if TYPE_CHECKING:
     from fastapi_grow.tree import Draft, Layout
 
@@ -28,6 +30,8 @@ def write_root(layout: Layout, draft: Draft, imports: str) -> str:
     code = draft.code().strip("\n")
     live = [name for name in draft.exports if name in through]
     forward = _forward(layout, draft, live) if live else ""
+    if layout.identity.both:
+        imports = both_ways(imports, layout.identity)
     parts = [imports.strip("\n"), exported.strip("\n"), code]
     body = "\n\n".join(part for part in parts if part)
     text = f"{head.rstrip()}\n\n{body}" if head.strip() else body

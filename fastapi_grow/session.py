@@ -10,6 +10,7 @@ from fastapi_grow.evidence import project_of
 from fastapi_grow.externals import External, externals
 from fastapi_grow.kinds import classify
 from fastapi_grow.locate import Way, ways_to_import
+from fastapi_grow.maybe import maybe_unbound
 from fastapi_grow.observe import Observer, ProbeFailed, literals
 from fastapi_grow.plan import plan_small
 from fastapi_grow.suite import Suite, find_suite
@@ -87,7 +88,7 @@ def lay_out(found: Survey, way: Way, known: list[External]) -> Layout:
     exports = {name for name in taken | patched if name in found.definers or name in found.imported}
     exports |= {found.app} if found.app else set()
     exports |= set(classes_of(found)) | _found_by_name(found)
-    through = (found.rebound | patched) & set(found.definers)
+    through = (found.rebound | patched | maybe_unbound(found)) & set(found.definers)
     plan = plan_small(found)
     return Layout(found, plan, way.identity, {}, frozenset(exports), frozenset(through))
 

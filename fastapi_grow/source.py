@@ -53,20 +53,17 @@ class Source:
 def read_source(text: str) -> Source:
     """Split `text`; raises `libcst.ParserSyntaxError` where Python itself would fail."""
     module = cst.parse_module(text)
-    header = "".join(module.with_changes(body=[], footer=[]).code)
-    line = header.count("\n")
+    codes = [module.code_for_node(node) for node in module.body]
+    body = "".join(codes)
+    start = f"{text}\n".find(body)
+    line = text.count("\n", 0, start)
     statements = []
-    for index, node in enumerate(module.body):
-        code = module.code_for_node(node)
+    for index, (node, code) in enumerate(zip(module.body, codes, strict=True)):
         tree = ast.parse(code).body[0]
-        statements.append(
-            Statement(
-                index, node, code, tree, line + _first_line(tree), code.count("\n")
-            )
-        )
+        first = line + _first_line(tree)
+        statements.append(Statement(index, node, code, tree, first, code.count("\n")))
         line += code.count("\n")
-    footer = module.with_changes(body=[], header=[]).code
-    return Source(text, module, tuple(statements), header, footer)
+    return Source(text, module, tuple(statements), text[:start], text[start + len(body) :])
 
 
 def _first_line(tree: ast.stmt) -> int:

@@ -14,7 +14,9 @@ from fastapi_grow.imports import Import, read_imports
 from fastapi_grow.scope import Names, dotted_name, names_of
 from fastapi_grow.source import Source, Statement, read_source
 
-APPS = {"fastapi.FastAPI", "fastapi.applications.FastAPI"}
+APPS = {
+    "fastapi.FastAPI", "fastapi.applications.FastAPI", "fastapi_offline.FastAPIOffline",
+}  # fmt: skip
 ROUTERS = {"fastapi.APIRouter", "fastapi.routing.APIRouter"}
 
 
@@ -56,12 +58,22 @@ class Survey:
         for item in self.items.values():
             for name in item.names.binds:
                 self.definers[name].append(item.index)
+        for name in [name for name in self.definers if self._is_temporary(name)]:
+            del self.definers[name]
         for name in sorted(self.rebound - set(self.definers)):
             # Bound by functions only: the first of them stands for its definition.
             self.definers[name] = [next(i for i in self.items if name in self.items[i].names.rebinds)]
         self.imported: dict[str, list[Import]] = defaultdict(list)
         for entry in self.imports:
             self.imported[entry.name].append(entry)
+
+    def _is_temporary(self, name: str) -> bool:
+        """Is it a loop variable or the like, that only the blocks which bind it read?"""
+        where = self.definers[name]
+        blocks = ast.For | ast.While | ast.With | ast.Try | ast.If
+        readers = {i for i, item in self.items.items() if name in item.names.reads}
+        own = all(isinstance(self.items[index].statement.tree, blocks) for index in where)
+        return own and len(where) > 1 and readers <= set(where)
 
     @property
     def app(self) -> str | None:

@@ -35,7 +35,8 @@ def generate(report: dict[str, Any], literals: list[str], count: int) -> list[Re
         if not operations or len(requests) >= count - 10 or attempt > 60:
             break
         for path, method, operation in operations:
-            if len(requests) < count - 10:
+            chatty = method == "WEBSOCKET" and attempt > 1
+            if len(requests) < count - 10 and not chatty:
                 requests.append(_request(path, method, operation, attempt, values))
     return [*requests, *_strangers([path for path, _, _ in operations])][: max(count, 1)]
 

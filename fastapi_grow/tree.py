@@ -20,7 +20,7 @@ from fastapi_grow.include import Router, placed, router_in
 from fastapi_grow.place import Place
 from fastapi_grow.plan import REGISTERED, Plan, is_router_route
 from fastapi_grow.rewrites import rewrite
-from fastapi_grow.rewrites.route import registration
+from fastapi_grow.rewrites.route import registrations
 from fastapi_grow.root import write_root
 from fastapi_grow.scope import names_of
 from fastapi_grow.survey import Item, Survey
@@ -200,7 +200,7 @@ def _assemble(layout: Layout, draft: Draft) -> None:
             continue
         node = item.statement.node
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
-            draft.parts.append(Part(item.index, registration(node)))
+            draft.parts.append(Part(item.index, registrations(node, layout.survey.app or "")))
     for position, router in placed(layout.survey, layout.plan, layout.homes, draft.module):
         alias = _alias(layout, draft, router.module)
         draft.parts.append(Part(position, f"{router.owner}.include_router({alias}.router)\n"))

@@ -33,22 +33,30 @@ def rewrite(node: cst.BaseStatement, place: Place) -> cst.BaseStatement:
 def unregistered(
     node: cst.FunctionDef | cst.ClassDef, owner: str
 ) -> cst.FunctionDef | cst.ClassDef:
-    """The definition without its first decorator; comments above it stay."""
-    first = node.decorators[0]
-    lines = [*node.leading_lines, *first.leading_lines]
-    rest = node.decorators[1:]
-    if rest:
-        return node.with_changes(decorators=rest, leading_lines=lines)
+    """The definition without the decorators of `owner`; comments above it stay."""
+    kept = [d for d in node.decorators if not _is_of(d, owner)]
+    lines = [*node.leading_lines, *node.decorators[0].leading_lines]
+    if kept:
+        return node.with_changes(decorators=kept, leading_lines=lines)
     after = getattr(node, "lines_after_decorators", ())
     return node.with_changes(
         decorators=[], leading_lines=[*lines, *after], lines_after_decorators=[]
     )
 
 
-def registration(node: cst.FunctionDef | cst.ClassDef) -> str:
-    """The statement that registers a function which lost its decorator."""
-    decorator = cst.Module([]).code_for_node(node.decorators[0].decorator)
-    return f"{decorator}({node.name.value})\n"
+def registrations(node: cst.FunctionDef | cst.ClassDef, owner: str) -> str:
+    """The statements that register a function which lost its decorators, lowest first."""
+    code = cst.Module([]).code_for_node
+    mine = [d for d in node.decorators if _is_of(d, owner)]
+    return "".join(f"{code(d.decorator)}({node.name.value})\n" for d in reversed(mine))
+
+
+def _is_of(decorator: cst.Decorator, owner: str) -> bool:
+    """Is it `@owner.something(...)`?"""
+    call = decorator.decorator
+    func = call.func if isinstance(call, cst.Call) else call
+    base = func.value if isinstance(func, cst.Attribute) else None
+    return isinstance(base, cst.Name) and base.value == owner
 
 
 def _decorator(decorator: cst.Decorator, place: Place) -> cst.Decorator:
