@@ -37,7 +37,7 @@ PURE = (
     "operator.", "string.", "time.time", "time.monotonic", "time.perf_counter", "json.dumps",
     "json.loads", "hashlib.", "base64.", "enum.", "dataclasses.", "abc.", "zoneinfo.",
     "contextvars.", "celery.", "types.", "weakref.", "copy.", "math.", "statistics.",
-    "concurrent.futures.ThreadPoolExecutor", "os.getcwd", "os.cpu_count", "httpx.",
+    "bcrypt.", "concurrent.futures.ThreadPoolExecutor", "os.getcwd", "os.cpu_count", "httpx.",
 )  # fmt: skip
 BUILTINS = {
     "list", "dict", "set", "tuple", "frozenset", "str", "int", "float", "bool", "bytes", "len",
@@ -119,7 +119,9 @@ def _registers_somewhere(survey: Survey, decorator: ast.expr) -> bool:
     return False
 
 
-def _effect_of_node(survey: Survey, node: ast.AST) -> Effect:
+def _effect_of_node(
+    survey: Survey, node: ast.AST, seen: frozenset[str] = frozenset()
+) -> Effect:
     if isinstance(node, ast.Subscript) and survey.resolve(node.value) == "os.environ":
         if isinstance(node.ctx, ast.Load):
             return Effect(reads=frozenset({"env"}))
@@ -129,7 +131,7 @@ def _effect_of_node(survey: Survey, node: ast.AST) -> Effect:
     if isinstance(node, ast.Raise | ast.Assert):
         return Effect(EVERYTHING, EVERYTHING)
     if isinstance(node, ast.Call):
-        return _effect_of_call(survey, node)
+        return _effect_of_call(survey, node, seen)
     return Effect()
 
 
@@ -137,7 +139,7 @@ def _owned(survey: Survey, node: ast.Attribute) -> bool:
     return survey.resolve(node.value).split(".")[0] in survey.owners
 
 
-def _effect_of_call(survey: Survey, call: ast.Call) -> Effect:
+def _effect_of_call(survey: Survey, call: ast.Call, seen: frozenset[str]) -> Effect:
     name = survey.resolve(call.func)
     if name == "sys.path.insert" or name == "sys.path.append":
         return Effect(writes=frozenset({"unknown"}))
@@ -149,7 +151,24 @@ def _effect_of_call(survey: Survey, call: ast.Call) -> Effect:
         return Effect(reads, writes)
     if _is_pure(survey, call, name):
         return Effect()
-    return Effect(EVERYTHING, EVERYTHING)
+    return _effect_of_own(survey, name, seen) or Effect(EVERYTHING, EVERYTHING)
+
+
+def _effect_of_own(survey: Survey, name: str, seen: frozenset[str]) -> Effect | None:
+    """What a function of MAIN does when it is called; None when `name` is none, or too deep."""
+    where = survey.definers.get(name, [])
+    functions = ast.FunctionDef | ast.AsyncFunctionDef
+    trees = [survey.items[index].statement.tree for index in where]
+    if not trees or name in seen or not all(isinstance(tree, functions) for tree in trees):
+        return None
+    reads: set[str] = set()
+    writes: set[str] = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        found = _effect_of_node(survey, node, seen | {name})
+        reads |= found.reads
+        writes |= found.writes
+    changed = any(survey.items[index].names.rebinds for index in where)
+    return Effect(frozenset(reads), frozenset(writes | ({"unknown"} if changed else set())))
 
 
 def _is_pure(survey: Survey, call: ast.Call, name: str) -> bool:

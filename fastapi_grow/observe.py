@@ -50,15 +50,16 @@ class Observer:
         requests: Iterable[Request] = (),
         *,
         server: bool = False,
+        slow: float | None = None,
     ) -> dict[str, Any]:
         """The probe's report on the project with `files` (relative to MAIN's folder) written in."""
         with tempfile.TemporaryDirectory(prefix="fastapi-grow-") as folder:
             copy = Path(folder).resolve() / self.project.name
             copy_project(self.project, copy, self.identity, files)
-            order = self._order(copy, requests, server=server)
+            order = self._order(copy, requests) | {"server": server, "slow": slow}
             return run_probe(self.python, order, Path(folder))
 
-    def _order(self, copy: Path, requests: Iterable[Request], *, server: bool) -> dict[str, Any]:
+    def _order(self, copy: Path, requests: Iterable[Request]) -> dict[str, Any]:
         def inside(path: Path) -> str:
             return str(copy / path.relative_to(self.project))
 
@@ -71,7 +72,6 @@ class Observer:
             "factory": self.factory,
             "classes": self.classes,
             "requests": list(requests),
-            "server": server,
         }
 
 

@@ -16,6 +16,7 @@ class Place:
     owner: str = ""  # the FastAPI object whose routes it takes over: "app"
     prefix: str = ""  # lifted out of the paths into APIRouter(prefix=...)
     through: dict[str, str] = field(default_factory=dict)  # name -> "state.name"
+    given_out: frozenset[str] = frozenset()  # names of here that only others use, through us
     unregister: bool = False  # drop the decorators that register on the application
 
     @property

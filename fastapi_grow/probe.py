@@ -26,7 +26,7 @@ import traceback
 import uuid
 from urllib.parse import unquote
 
-SECONDS = 2.0  # patience with one request
+SECONDS = 5.0  # patience with one request
 QUIET = 0.15  # a WebSocket that says nothing for so long has nothing more to say
 WATCHED = {
     "os.mkdir", "os.rename", "os.remove", "os.rmdir", "sqlite3.connect", "socket.connect",
@@ -53,7 +53,9 @@ class Recorder:
         return re.sub(r"\bat 0x[0-9a-f]+", "at 0x", plain)
 
     def audit(self, event: str, args: tuple[object, ...]) -> None:
-        if not self.active:
+        if not self.active or (event != "open" and event not in WATCHED):
+            return
+        if importing_others(self.root):
             return
         if event == "open":
             self._opened(args)
@@ -80,6 +82,19 @@ class Recorder:
 
         logging.Logger.handle = recorded  # type: ignore[method-assign]
         sys.stdout = Tee(self)
+
+
+def importing_others(root: str) -> bool:
+    """Is this the work of an import of somebody else's module, and not of the app's own code?"""
+    frame = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(root):
+            return False
+        if file.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Tee(io.TextIOBase):
@@ -252,15 +267,20 @@ async def _in_process(app: object, order: dict, recorder: Recorder, clock: Clock
     life = Life(app)
     await life.start()
     recorder.add("lifespan", life.outcome)
-    responses, memory = [], Memory()
+    responses, memory, slow = [], Memory(), set()
     for number, request in enumerate(order["requests"]):
+        if request.get("route") in slow:
+            responses.append({"status": None, "headers": [], "body": "", "error": "not sent"})
+            continue
         recorder.phase = f"request {number}"
         random.seed(number)
         clock.ahead += 1.0
         send = _websocket if request.get("websocket") else _http
         began = time.monotonic()
         answer = await send(app, memory.filled(request), life.state)
-        answer["seconds"] = round(time.monotonic() - began, 3)
+        if order.get("slow") and time.monotonic() - began > order["slow"]:
+            slow.add(request.get("route"))
+            answer["error"] = "slow"
         memory.note(answer)
         responses.append(answer)
     recorder.phase = "shutdown"

@@ -78,6 +78,7 @@ def _request(
         headers["origin"] = ORIGIN
     headers |= _headers(operation, attempt, values)
     request: Request = {"method": method, "path": filled + query, "headers": headers}
+    request["route"] = f"{method} {path}"
     if method == "WEBSOCKET":
         return request | {"websocket": True, "texts": ["hello", '{"message": "hi"}']}
     body, content = _body(operation, attempt, values)

@@ -141,6 +141,7 @@ def _place(layout: Layout, draft: Draft, router: Router | None) -> Place:
         owner=router.owner if router else layout.survey.app or "",
         prefix=router.prefix if router else "",
         through=_through(layout, draft),
+        given_out=_given_out(layout, draft.module),
     )
 
 
@@ -152,6 +153,12 @@ def _through(layout: Layout, draft: Draft) -> dict[str, str]:
         if home not in {None, draft.module, ROOT} and used:
             found[name] = f"{_alias(layout, draft, home)}.{name}"
     return found
+
+
+def _given_out(layout: Layout, module: str) -> frozenset[str]:
+    own = {name for name in layout.through if layout.home_of(name) == module}
+    read = {name for item in layout.items_in(module) for name in item.names.reads}
+    return frozenset(own - read)
 
 
 def _alias(layout: Layout, draft: Draft, module: str) -> str:

@@ -12,6 +12,7 @@ from fastapi_grow.place import Place
 from fastapi_grow.rewrites import (
     file_path,
     module_name,
+    optional_import,
     rebound,
     relative_import,
     route,
@@ -24,6 +25,7 @@ REWRITES = (
     module_name.rewrite,
     file_path.rewrite,
     relative_import.rewrite,
+    optional_import.rewrite,
     rebound.rewrite,
 )
 

@@ -83,6 +83,7 @@ def grow_one(folder: Path, row: dict[str, str], python: str) -> Row:
             return result
         read_report(result, json.loads(report.read_text()))
         if done.returncode == 0:
+            prepare(out / main.name, row["setup"])
             result.complaints = complaints(main, out / main.name, python, environment)
     return result
 
@@ -113,7 +114,7 @@ def read_report(result: Row, report: dict) -> None:
 
 def complaints(old: Path, new: Path, python: str, environment: dict[str, str]) -> list[str]:
     """What is wrong with the grown app, found without the tool."""
-    package = next(path for path in new.parent.iterdir() if (path / "main.py").exists() and fresh(path, old))
+    package = next(path for path in new.parent.iterdir() if (path / "__init__.py").exists() and fresh(path, old))
     found = []
     for module in sorted(package.rglob("*.py")):
         name = ".".join(module.relative_to(new.parent).with_suffix("").parts).removesuffix(".__init__")
