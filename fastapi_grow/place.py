@@ -17,6 +17,7 @@ class Place:
     prefix: str = ""  # lifted out of the paths into APIRouter(prefix=...)
     through: dict[str, str] = field(default_factory=dict)  # name -> "state.name"
     given_out: frozenset[str] = frozenset()  # names of here that only others use, through us
+    namesakes: frozenset[str] = frozenset()  # class names that MAIN has more than once
     unregister: bool = False  # drop the decorators that register on the application
 
     @property

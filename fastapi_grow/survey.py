@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fastapi_grow.imports import Import, read_imports
+from fastapi_grow.rewrites.model_name import namesakes
 from fastapi_grow.scope import Names, dotted_name, names_of
 from fastapi_grow.source import Source, Statement, read_source
 
@@ -52,6 +53,7 @@ class Survey:
     owners: dict[str, str]  # name of a FastAPI or APIRouter object -> "app" or "router"
     rebound: set[str]  # names assigned through `global`
     duplicates: set[str]  # names that several statements bind
+    namesakes: frozenset[str] = frozenset()  # names that several classes have
 
     def __post_init__(self) -> None:
         self.definers: dict[str, list[int]] = defaultdict(list)
@@ -124,6 +126,7 @@ def survey(text: str) -> Survey:
     result = Survey(source, imports, items, {}, rebound, set())
     result.duplicates = {name for name, where in result.definers.items() if len(where) > 1}
     result.owners = _owners(result)
+    result.namesakes = namesakes(source.module)
     _link(result)
     return result
 

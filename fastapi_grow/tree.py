@@ -142,6 +142,7 @@ def _place(layout: Layout, draft: Draft, router: Router | None) -> Place:
         prefix=router.prefix if router else "",
         through=_through(layout, draft),
         given_out=_given_out(layout, draft.module),
+        namesakes=layout.survey.namesakes,
     )
 
 

@@ -11,6 +11,7 @@ import libcst as cst
 from fastapi_grow.place import Place
 from fastapi_grow.rewrites import (
     file_path,
+    model_name,
     module_name,
     optional_import,
     rebound,
@@ -23,6 +24,7 @@ REWRITES = (
     route.rewrite,
     task_name.rewrite,
     module_name.rewrite,
+    model_name.rewrite,
     file_path.rewrite,
     relative_import.rewrite,
     optional_import.rewrite,
