@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi_grow.externals import External
 from fastapi_grow.newhomes import move_imports
 from fastapi_grow.patches import Target, repoint
-from fastapi_grow.tree import ROOT, Layout
+from fastapi_grow.layout import ROOT, Layout
 
 Edits = dict[Path, str]
 

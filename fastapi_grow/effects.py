@@ -151,7 +151,8 @@ def _effect_of_call(survey: Survey, call: ast.Call, seen: frozenset[str]) -> Eff
         return Effect(reads, writes)
     if _is_pure(survey, call, name):
         return Effect()
-    return _effect_of_own(survey, name, seen) or Effect(EVERYTHING, EVERYTHING)
+    own = _effect_of_own(survey, name, seen)
+    return Effect(EVERYTHING, EVERYTHING) if own is None else own
 
 
 def _effect_of_own(survey: Survey, name: str, seen: frozenset[str]) -> Effect | None:

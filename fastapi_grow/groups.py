@@ -29,7 +29,7 @@ class Group:
         return OVERHEAD + sum(survey.items[index].statement.lines for index in self.items)
 
 
-def group_routes(survey: Survey, together: list[set[int]]) -> list[Group]:
+def group_routes(survey: Survey, together: list[set[int]], small: int = SMALL) -> list[Group]:
     """Group the route items of `survey`; every set of `together` stays in one group."""
     groups = _by_resource(survey)
     for bundle in together:
@@ -37,7 +37,7 @@ def group_routes(survey: Survey, together: list[set[int]]) -> list[Group]:
         for other in touched[1:]:
             _merge(survey, groups, touched[0], other)
     _merge_mutual(survey, groups)
-    _merge_small(survey, groups)
+    _merge_small(survey, groups, small)
     _merge_tangled(survey, groups)
     return sorted(groups, key=lambda group: min(group.items))
 
@@ -93,10 +93,10 @@ def _calls(survey: Survey, one: Group, other: Group) -> bool:
     return any(survey.items[index].uses & other.items for index in one.items)
 
 
-def _merge_small(survey: Survey, groups: list[Group]) -> None:
+def _merge_small(survey: Survey, groups: list[Group], size: int) -> None:
     while len(groups) > 1:
         small = min(groups, key=lambda group: group.lines(survey))
-        if small.lines(survey) >= SMALL + OVERHEAD:
+        if small.lines(survey) >= size + OVERHEAD:
             return
         others = [group for group in groups if group is not small]
         nearest = max(others, key=lambda group: _affinity(survey, small, group))

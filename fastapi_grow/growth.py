@@ -18,7 +18,8 @@ from fastapi_grow.include import Unplaceable
 from fastapi_grow.order import effects_of, out_of_order
 from fastapi_grow.plan import Plan, Step
 from fastapi_grow.results import Done, Failed, Skipped, StepResult
-from fastapi_grow.tree import Layout, Tree, write_tree
+from fastapi_grow.layout import Layout
+from fastapi_grow.tree import Tree, write_tree
 from fastapi_grow.verify import Verifier
 
 ASSEMBLY = "assembly"
@@ -58,20 +59,22 @@ def grow(growth: Growth, steps: Sequence[Step], *, together: bool = True) -> Non
         for step in steps:
             grow(growth, [step])
         return
-    results = _attempt(growth, steps)
-    if len(steps) == 1 or all(isinstance(result, Done) for result in results):
-        for result in results:
-            growth.results.append(result)
-            growth.told(result, growth)
+    trial, results = _prepare(growth, steps)
+    failure = _failure(growth, trial, steps[-1]) if trial else None
+    if failure and len(steps) > 1:
+        middle = len(steps) // 2
+        grow(growth, steps[:middle])
+        grow(growth, steps[middle:])
         return
-    middle = len(steps) // 2
-    grow(growth, steps[:middle])
-    grow(growth, steps[middle:])
+    for result in [failure] if failure else results:
+        growth.results.append(result)
+        growth.told(result, growth)
 
 
-def _attempt(growth: Growth, steps: Sequence[Step]) -> list[StepResult]:
-    """Take `steps` in one; `growth` changes only when all of them are proved."""
-    moved, results = growth.moved, []
+def _prepare(growth: Growth, steps: Sequence[Step]) -> tuple[Layout | None, list[StepResult]]:
+    """The layout after `steps`, if all goes well, and what each of them would have moved."""
+    moved = growth.moved
+    results: list[StepResult] = []
     for step in steps:
         items, why = _ready(growth.layout, step, moved)
         if not items:
@@ -81,11 +84,9 @@ def _attempt(growth: Growth, steps: Sequence[Step]) -> list[StepResult]:
         titles = [growth.layout.survey.items[index].title for index in items]
         results.append(Done(step, titles, reason=why))
     if not any(isinstance(result, Done) for result in results):
-        return results
+        return None, results
     homes = {index: moved.get(index, "") for index in growth.layout.survey.items}
-    trial = replace(growth.layout, homes=homes)
-    failure = _failure(growth, trial, steps[-1])
-    return results if failure is None else [failure]
+    return replace(growth.layout, homes=homes), results
 
 
 def _failure(growth: Growth, trial: Layout, step: Step) -> StepResult | None:

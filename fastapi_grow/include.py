@@ -7,23 +7,14 @@ Unplaceable.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fastapi_grow import layers
+from fastapi_grow.anchors import meets, paths_left
 from fastapi_grow.groups import Group, must_precede
 from fastapi_grow.plan import Plan, is_router_route
-from fastapi_grow.routes import PARAMETER, Route, can_match_same, routes_of, segments
-from fastapi_grow.scope import dotted_name
-from fastapi_grow.survey import Item, Survey
-
-HARMLESS = {
-    "add_middleware", "add_exception_handler", "exception_handler", "middleware", "on_event",
-    "add_event_handler", "state", "debug", "openapi", "title", "description", "version",
-    "dependency_overrides", "openapi_schema",
-}  # fmt: skip
-
+from fastapi_grow.routes import PARAMETER, Route, routes_of, segments
+from fastapi_grow.survey import Survey
 
 class Unplaceable(ValueError):
     """The routes of a router cannot stay in order with what remains on the application."""
@@ -137,9 +128,9 @@ def _bounds(
     for index, home in homes.items():
         if index in router.items or home != assembling and not _registers_here(survey, index):
             continue
-        paths = _paths_left(survey, survey.items[index], router.owner)
+        paths = paths_left(survey, survey.items[index], router.owner)
         for position, routes in mine.items():
-            if any(can_match_same(path, route.path) for path in paths for route in routes):
+            if meets(paths, routes):
                 if index < position:
                     low = max(low, index)
                 else:
@@ -150,36 +141,3 @@ def _bounds(
 def _registers_here(survey: Survey, index: int) -> bool:
     item = survey.items[index]
     return item.kind == "route" and not is_router_route(survey, item)
-
-
-def _paths_left(survey: Survey, item: Item, owner: str) -> list[str | None]:
-    """Paths that a statement on the application can answer; None stands for any."""
-    if item.kind in {"guard", "handler", "middleware", "event", "app"}:
-        return []
-    routes = routes_of(survey, item)
-    if routes:
-        return [route.path for route in routes if route.owner == owner]
-    if owner not in item.names.now:
-        return []
-    tree = item.statement.tree
-    call = tree.value if isinstance(tree, ast.Expr) else None
-    if isinstance(call, ast.Call):
-        name = (dotted_name(call.func) or "").removeprefix(f"{owner}.").split(".")[0]
-        if name in HARMLESS:
-            return []
-        if name == "mount" and call.args and isinstance(call.args[0], ast.Constant):
-            path = str(call.args[0].value).rstrip("/")
-            return [f"{path}/{{rest:path}}", path or "/"]
-    if isinstance(tree, ast.Assign) and _assigns_attribute(tree, owner):
-        return []
-    return [None]
-
-
-def _assigns_attribute(tree: ast.Assign, owner: str) -> bool:
-    names = [dotted_name(target) or "" for target in tree.targets]
-    return all(name.removeprefix(f"{owner}.").split(".")[0] in HARMLESS for name in names)
-
-
-def is_assembly(module: str) -> bool:
-    """Is it the module that puts the application together?"""
-    return module in {"", layers.MAIN}

@@ -7,17 +7,17 @@ and never one with which it would close a circle of imports.
 from __future__ import annotations
 
 from fastapi_grow import layers
-from fastapi_grow.groups import OVERHEAD, SMALL
+from fastapi_grow.groups import OVERHEAD
 from fastapi_grow.survey import Survey
 
 
-def merge_small_modules(survey: Survey, homes: dict[int, str]) -> dict[int, str]:
-    """`homes` with every module under about 20 lines joined to another, where that is possible."""
+def merge_small_modules(survey: Survey, homes: dict[int, str], size: int) -> dict[int, str]:
+    """`homes` with every module under about `size` lines joined to another, where that is possible."""
     homes = dict(homes)
     settled = {layers.MAIN, layers.SETUP}
     while True:
         sizes = _sizes(survey, homes)
-        small = [m for m in sizes if m not in settled and sizes[m] + OVERHEAD < SMALL]
+        small = [m for m in sizes if m not in settled and sizes[m] + OVERHEAD < size]
         if not small:
             return homes
         module = min(small, key=lambda m: (sizes[m], m))

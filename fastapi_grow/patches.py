@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import libcst as cst
 import libcst.matchers as m
@@ -82,13 +83,24 @@ class _Repoint(cst.CSTTransformer):
     def leave_AssignTarget(
         self, original_node: cst.AssignTarget, updated_node: cst.AssignTarget
     ) -> cst.AssignTarget:
-        target = updated_node.target
-        if isinstance(target, cst.Attribute) and self._is_main(target.value):
-            if target.attr.value in self.targets:
-                alias = self._module(self.targets[target.attr.value])
-                new = target.with_changes(value=cst.parse_expression(alias))
-                return updated_node.with_changes(target=new)
-        return updated_node
+        return updated_node.with_changes(target=self._assigned(updated_node.target))
+
+    def leave_AugAssign(
+        self, original_node: cst.AugAssign, updated_node: cst.AugAssign
+    ) -> cst.AugAssign:
+        return updated_node.with_changes(target=self._assigned(updated_node.target))
+
+    def _assigned(self, target: Any) -> Any:
+        """`main.LIMIT = 3`, also as one of several targets."""
+        if isinstance(target, cst.Tuple | cst.List):
+            elements = [e.with_changes(value=self._assigned(e.value)) for e in target.elements]
+            return target.with_changes(elements=elements)
+        if not isinstance(target, cst.Attribute) or not self._is_main(target.value):
+            return target
+        if target.attr.value not in self.targets:
+            return target
+        alias = self._module(self.targets[target.attr.value])
+        return target.with_changes(value=cst.parse_expression(alias))
 
     def _is_main(self, node: cst.BaseExpression) -> bool:
         return cst.Module([]).code_for_node(node) in self.aliases

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from fastapi_grow import layers
 from fastapi_grow.effects import effect_of
-from fastapi_grow.groups import Group, group_routes
+from fastapi_grow.anchors import sort_out
+from fastapi_grow.groups import SMALL, Group, group_routes
 from fastapi_grow.kinds import registered_as
 from fastapi_grow.merge import merge_small_modules
 from fastapi_grow.routes import routes_of
@@ -43,15 +44,19 @@ class Plan:
     pinned: dict[int, str] = field(default_factory=dict)  # item -> why it stays
 
 
-def plan_small(survey: Survey, pinned: dict[int, str] | None = None) -> Plan:
-    """The small stage: homes by kind and resource, small modules joined, steps in layer order."""
-    pinned = {**reflective(survey), **(pinned or {})}
+def plan_small(survey: Survey, small: int = SMALL) -> Plan:
+    """The small stage: homes by kind and resource, steps in layer order.
+
+    Modules under `small` lines join a neighbour.
+    """
+    pinned = reflective(survey)
     _free_routes_of_owner(survey)
     bundles = _bundles(survey)
-    groups = group_routes(survey, bundles)
+    groups = group_routes(survey, bundles, small)
+    pinned |= sort_out(survey, groups, set(pinned))
     modules = {f"{layers.ROUTERS}{group.name}": group for group in _named(groups)}
     homes = _homes(survey, modules, bundles, pinned)
-    homes = merge_small_modules(survey, homes)
+    homes = merge_small_modules(survey, homes, small)
     return Plan(homes, modules, _steps(survey, homes), pinned)
 
 
@@ -138,7 +143,7 @@ def _registers(survey: Survey, decorator: ast.expr) -> bool:
 
 def _bundles(survey: Survey) -> list[set[int]]:
     """Statements that must share a module: all that bind one name, or that need each other."""
-    bundles = [set(survey.definers[name]) for name in survey.duplicates]
+    bundles = [_bound_twice(survey, name) for name in survey.duplicates]
     bundles += [set(loop) for loop in _loops(survey)]
     for item in survey.items.values():
         asked = _asked_of_globals(survey, item)[0]
@@ -151,6 +156,14 @@ def _bundles(survey: Survey) -> list[set[int]]:
             merged.remove(other)
         merged.append(bundle)
     return merged
+
+
+def _bound_twice(survey: Survey, name: str) -> set[int]:
+    """All that bind `name`, and those that read it before it gets its last value."""
+    where = survey.definers.get(name, [])
+    last = max(where, default=-1)
+    between = {i for i, item in survey.items.items() if name in item.names.now and i < last}
+    return {*where, *between}
 
 
 def _loops(survey: Survey) -> list[set[int]]:

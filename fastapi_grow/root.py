@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from fastapi_grow.twoways import both_ways
 
 if TYPE_CHECKING:
-    from fastapi_grow.tree import Draft, Layout
+    from fastapi_grow.draft import Draft
+    from fastapi_grow.layout import Layout
 
 FORWARD = '''
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fastapi_grow.evidence import project_of
 from fastapi_grow.externals import External, externals
+from fastapi_grow.groups import SMALL
 from fastapi_grow.kinds import classify
 from fastapi_grow.locate import Way, ways_to_import
 from fastapi_grow.maybe import maybe_unbound
@@ -15,7 +16,7 @@ from fastapi_grow.observe import Observer, ProbeFailed, literals
 from fastapi_grow.plan import plan_small
 from fastapi_grow.suite import Suite, find_suite
 from fastapi_grow.survey import Survey, survey
-from fastapi_grow.tree import Layout
+from fastapi_grow.layout import Layout
 from fastapi_grow.verify import Verifier
 
 PICKLING = {"pickle", "joblib", "cloudpickle", "dill", "torch", "sklearn"}
@@ -79,7 +80,7 @@ def factory_of(found: Survey) -> str | None:
     return None
 
 
-def lay_out(found: Survey, way: Way, known: list[External]) -> Layout:
+def lay_out(found: Survey, way: Way, known: list[External], small: int = SMALL) -> Layout:
     """The plan, and what MAIN must go on giving out."""
     patched = {name for external in known for name in external.patched}
     taken = {name for external in known for name in external.names}
@@ -89,7 +90,7 @@ def lay_out(found: Survey, way: Way, known: list[External]) -> Layout:
     exports |= {found.app} if found.app else set()
     exports |= set(classes_of(found)) | _found_by_name(found)
     through = (found.rebound | patched | maybe_unbound(found)) & set(found.definers)
-    plan = plan_small(found)
+    plan = plan_small(found, small)
     return Layout(found, plan, way.identity, {}, frozenset(exports), frozenset(through))
 
 

@@ -9,34 +9,37 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from fastapi_grow.imports import Import
 from fastapi_grow.survey import Survey
 
-LOADED = {"pydantic", "pydantic_core", "starlette", "typing_extensions", "annotated_types"}
+LOADED = {"fastapi", "pydantic", "pydantic_core", "starlette", "typing_extensions", "annotated_types"}
 EFFECT = "  # noqa: F401 - imported for what it registers"
 
 
-def kept_for_effect(survey: Survey, exports: Iterable[str], depth: int) -> list[Import]:
-    """The unused imports to keep, for a module `depth` packages below MAIN."""
+def kept_for_effect(
+    survey: Survey, exports: Iterable[str], depth: int, folder: Path
+) -> list[Import]:
+    """The unused imports to keep, for a module `depth` packages below MAIN's `folder`."""
     read = {name for item in survey.items.values() for name in item.names.reads}
     read |= set(exports)
     used = [entry for entry in survey.imports if entry.name in read and not entry.typing_only]
-    packages = {_package(entry) for entry in used} | LOADED
+    loaded = {_what_loads(entry, folder) for entry in used}
     kept = []
     for entry in survey.imports:
         if entry.name in read or entry.attribute == "*" or entry.typing_only:
             continue
-        package = _package(entry)
-        if package in sys.stdlib_module_names or package in packages:
+        loads = _what_loads(entry, folder)
+        if loads in loaded or loads.split(".")[0] in sys.stdlib_module_names | LOADED:
             continue
-        packages.add(package)
+        loaded.add(loads)
         kept.append(replace(entry.deeper(depth), comment=entry.comment or EFFECT))
     return kept
 
 
-def _package(entry: Import) -> str:
-    """The package to import: the distribution, or the very module when it is a neighbour."""
-    if entry.level:
-        return "." * entry.level + entry.module + (f".{entry.name}" if not entry.module else "")
-    return entry.module.split(".")[0]
+def _what_loads(entry: Import, folder: Path) -> str:
+    """What importing `entry` loads; a neighbour's attribute may be a module of its own."""
+    near = entry.level or (folder / entry.module.split(".")[0]).exists()
+    name = f"{'.' * entry.level}{entry.module}"
+    return f"{name}.{entry.attribute}" if near and entry.attribute else name

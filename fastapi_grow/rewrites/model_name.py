@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 import libcst as cst
+import libcst.matchers as m
 
 from fastapi_grow.place import Place
 
@@ -26,12 +27,18 @@ class _Keep(cst.CSTTransformer):
 
     def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
         body = updated_node.body
-        if updated_node.name.value not in self.place.namesakes or not updated_node.bases:
-            return updated_node
+        if not updated_node.bases or not _is_or_holds(original_node, self.place.namesakes):
+            return updated_node  # Pydantic wants a class and those inside it to agree
         if not isinstance(body, cst.IndentedBlock):
             return updated_node
         line = cst.parse_statement(f'__module__ = "{self.place.main_name}"  # part of its OpenAPI key')
         return updated_node.with_changes(body=body.with_changes(body=[line, *body.body]))
+
+
+def _is_or_holds(node: cst.ClassDef, names: frozenset[str]) -> bool:
+    """Is it one of `names`, or is one defined inside it?"""
+    found = [node, *m.findall(node.body, m.ClassDef())]
+    return any(cst.ensure_type(part, cst.ClassDef).name.value in names for part in found)
 
 
 def namesakes(module: cst.Module) -> frozenset[str]:

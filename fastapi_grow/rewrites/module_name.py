@@ -17,6 +17,16 @@ class _Names(cst.CSTTransformer):
     def __init__(self, main_name: str) -> None:
         super().__init__()
         self.main_name = main_name
+        self.quotes = ['"']  # the one to use, inside the f-strings entered so far
+
+    def visit_FormattedString(self, node: cst.FormattedString) -> None:
+        self.quotes.append("'" if '"' in node.start else '"')
+
+    def leave_FormattedString(
+        self, original_node: cst.FormattedString, updated_node: cst.FormattedString
+    ) -> cst.FormattedString:
+        self.quotes.pop()
+        return updated_node
 
     def visit_Attribute_attr(self, node: cst.Attribute) -> None:
         self.inside_attribute = node.attr
@@ -26,4 +36,4 @@ class _Names(cst.CSTTransformer):
             return updated_node
         if original_node is getattr(self, "inside_attribute", None):
             return updated_node  # `func.__name__` is something else
-        return cst.SimpleString(f'"{self.main_name}"')
+        return cst.SimpleString(f"{self.quotes[-1]}{self.main_name}{self.quotes[-1]}")

@@ -41,13 +41,13 @@ def write(tmp_path):
 
 @pytest.fixture
 def grown():
-    """Grow an app by the plan alone, without asking the old version anything."""
+    """Grow an app by the plan alone, no module too small, nothing asked of the old version."""
 
     def grown(main: Path) -> Growth:
         found = read_app(main)
         way = ways_to_import(main, None, main.parent)[0]
         known = externals(way.identity, project_of(main))
-        layout = lay_out(found, way, known)
+        layout = lay_out(found, way, known, small=0)
         growth = Growth(
             layout, Trusting(), lambda trial: patch_edits(trial, known), lambda *told: None
         )

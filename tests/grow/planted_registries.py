@@ -54,6 +54,7 @@ TRAPS = [
     print(main.events)
     """,
         moved=("first", "second", "last", "read", "x", "events"),
+        files={"check.py": "from main import events\n"},
     ),
     Trap(
         11,
@@ -85,6 +86,7 @@ TRAPS = [
     print([(kind, table.name) for kind, table in found])
     """,
         moved=("Base", "User", "Audit"),
+        files={"env.py": "from main import Base, engine\n"},
     ),
     Trap(
         12,

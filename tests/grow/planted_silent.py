@@ -46,6 +46,7 @@ TRAPS = [
     get("/visits/named?model=y"); print(main.visits)
     """,
         moved=("model", "visits", "load", "read_visits"),
+        files={"other.py": "import main\n\n\ndef visits():\n    return main.visits\n"},
     ),
     Trap(
         2,
@@ -211,8 +212,8 @@ def test_by_assignment():
         @app.post("/orders")
         def order(body: Order) -> float:
             return total(body.items)
-        @app.post("/items", response_model=List["Item"])
-        def items(item: "Item"):
+        @app.post("/items")
+        def items(item: "Item") -> List[Item]:
             return [item]
         """,
         """
