@@ -127,6 +127,8 @@ def _effect_of_node(
             return Effect(reads=frozenset({"env"}))
         return Effect(writes=frozenset({"env"}))
     if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+        if survey.resolve(node) == "os.environ":
+            return Effect(writes=frozenset({"env"}))
         return Effect() if _owned(survey, node) else Effect(writes=frozenset({"unknown"}))
     if isinstance(node, ast.Raise | ast.Assert):
         return Effect(EVERYTHING, EVERYTHING)

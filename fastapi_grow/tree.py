@@ -20,7 +20,7 @@ from fastapi_grow.layout import ROOT, Layout
 from fastapi_grow.links import export, import_what_is_read, imported_modules, reach_every_module
 from fastapi_grow.place import Place
 from fastapi_grow.plan import REGISTERED, is_router_route
-from fastapi_grow.rewrites import rewrite
+from fastapi_grow.rewrites import file_path, rewrite
 from fastapi_grow.rewrites.route import registrations
 from fastapi_grow.root import write_root
 from fastapi_grow.scope import names_of
@@ -71,6 +71,9 @@ def _draft(layout: Layout, module: str) -> Draft:
         draft.imports.append(Import("APIRouter", "fastapi", "APIRouter"))
     for item in layout.items_in(module):
         draft.parts.append(Part(item.index, _moved_text(layout, item, place), item.index))
+    if any(file_path.MAIN_FILE in part.text for part in draft.parts):
+        draft.parts.append(Part(-2, file_path.definition(place)))
+        draft.imports.append(Import("Path", "pathlib", "Path"))
     if module == layout.assembling:
         _assemble(layout, draft)
     draft.parts.sort(key=lambda part: (part.position, part.item))

@@ -1,7 +1,7 @@
 """Paths computed from `__file__` keep pointing where they did.
 
 Beside MAIN, `__file__` was MAIN's own path; in a module of the package the folder of MAIN is one
-or two parents further up.
+or two parents further up. Where the file itself is meant, `MAIN_FILE` stands for it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import libcst.matchers as m
 
 from fastapi_grow.place import Place
 
+MAIN_FILE = "MAIN_FILE"
 FILE = m.Name("__file__")
 PATH_CALL = m.Call(args=[m.Arg(FILE)])
 FOLDER = m.Call(
@@ -22,7 +23,11 @@ PARENT = m.Attribute(
     | m.Call(func=m.Attribute(value=PATH_CALL, attr=m.Name("resolve") | m.Name("absolute")), args=[]),
     attr=m.Name("parent"),
 )
-PARENTS = m.Subscript(value=m.Attribute(attr=m.Name("parents")))
+
+
+def definition(place: Place) -> str:
+    """The line that a module needs where MAIN's own path is used as it is."""
+    return f'{MAIN_FILE} = str(Path(__file__).parents[{place.depth}] / "{place.main_file}")\n'
 
 
 def rewrite(node: cst.BaseStatement, place: Place) -> cst.BaseStatement:
@@ -61,10 +66,10 @@ class _Paths(cst.CSTTransformer):
             folder = cst.Attribute(folder, cst.Name("parent"))
         return folder
 
-    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
-        if original_node.value != "__file__":
+    def visit_Attribute_attr(self, node: cst.Attribute) -> None:
+        self.done.add(node.attr)  # `module.__file__` is somebody else's
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
+        if original_node.value != "__file__" or original_node in self.done:
             return updated_node
-        return cst.parse_expression(
-            f'str(__import__("pathlib").Path(__file__).parents[{self.place.depth}]'
-            f' / "{self.place.main_file}")'
-        )
+        return cst.Name(MAIN_FILE)
