@@ -15,7 +15,7 @@ from fastapi_grow.locate import NoMain, find_main
 from fastapi_grow.observe import ProbeFailed
 from fastapi_grow.outline import outline
 from fastapi_grow.results import Done, Outcome
-from fastapi_grow.session import NotAnApp, Options
+from fastapi_grow.session import NotAnApp, Options, read_app
 from fastapi_grow.small import grow_small
 from fastapi_grow.target import Target, base_of
 
@@ -127,6 +127,7 @@ def _small(given: argparse.Namespace) -> int:
     options = _options(given)
     apply.recover(options.main)
     _check_package(options)
+    read_app(options.main)  # complain of the app before the work tree
     if given.plan:
         print("\n".join(outline(options)))
         return GROWN

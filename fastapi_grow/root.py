@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from fastapi_grow.layout import Layout
 
 FORWARD = '''
-
 def __getattr__(name: str) -> object:
     # These are rebound while the program runs: give out the value of the moment.
 {cases}
@@ -33,10 +32,9 @@ def write_root(layout: Layout, draft: Draft, imports: str) -> str:
     forward = _forward(layout, draft, live) if live else ""
     if layout.identity.both:
         imports = both_ways(imports, layout.identity)
-    parts = [imports.strip("\n"), exported.strip("\n"), code]
-    body = "\n\n".join(part for part in parts if part)
-    text = f"{head.rstrip()}\n\n{body}" if head.strip() else body
-    return f"{text.rstrip()}\n{forward}{source.footer}"
+    parts = [head.rstrip(), imports.strip("\n"), exported.strip("\n"), forward, code]
+    text = "\n\n".join(part for part in parts if part)
+    return f"{text.rstrip()}\n{source.footer}"
 
 
 def _write_all(names: list[str]) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fastapi_grow import report
+from fastapi_grow import layers, report
 from fastapi_grow.edits import import_edits, patch_edits
 from fastapi_grow.externals import External
 from fastapi_grow.growth import Growth, all_steps, grow
@@ -54,14 +54,16 @@ def _start(
     def told(result: StepResult, growth: Growth) -> None:
         say(report.step_line(result, layout.identity.package))
         if target.commit and isinstance(result, Done):
-            message = f"Move {result.step.name} to {_place(growth, result.step)}"
+            message = _message(growth, result.step)
             target.write_and_commit(growth.files, growth.edits, message)
 
     return Growth(layout, verifier, lambda trial: patch_edits(trial, known), told)
 
 
-def _place(growth: Growth, step: Step) -> str:
-    return f"{growth.layout.identity.package}/{step.module}.py"
+def _message(growth: Growth, step: Step) -> str:
+    place = f"{growth.layout.identity.package}/{step.module}.py"
+    assembled = step.module == layers.MAIN
+    return f"Assemble the application in {place}" if assembled else f"Move {step.name} to {place}"
 
 
 def _finish(growth: Growth, known: list[External], target: Target, say: Say) -> Outcome:

@@ -51,7 +51,8 @@ class Source:
 
 
 def read_source(text: str) -> Source:
-    """Split `text`; raises `libcst.ParserSyntaxError` where Python itself would fail."""
+    """Split `text`; raises SyntaxError when it is not Python."""
+    ast.parse(text)
     module = cst.parse_module(text)
     codes = [module.code_for_node(node) for node in module.body]
     body = "".join(codes)

@@ -1,4 +1,4 @@
-"""Is a tree the same app? Static order first, then the probe, then the app's own tests.
+"""Is a tree the same app? The probe looks first, then the app's own tests run.
 
 The old app is watched twice before anything moves. A difference that could be chance is looked at
 again, with a third look at the old app, before it is believed.
@@ -7,7 +7,9 @@ again, with a third look at the old app, before it is believed.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from fastapi_grow.traffic import Request, generate
 
 SLOW = 1.0  # seconds; a route that takes longer is left out: time itself would be compared
 TOO_SLOW = {"slow", "timeout", "not sent"}
+CHANCE = {"responses", "events"}  # checks that a clock or a race can upset
+Files = Mapping[str, str]
+Report = dict[str, Any]
 
 
 @dataclass
@@ -28,64 +33,70 @@ class Verifier:
     observer: Observer
     suite: Suite
     old: dict[str, str]  # files of the old version, relative to MAIN's folder
-    reports: list[dict[str, Any]] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     results: Results = field(default_factory=dict)
     seconds: float = 0.0  # spent in the app and its tests, not in the tool
 
     def learn(self, words: list[str], count: int) -> None:
-        """Watch the old app: what it is, what it answers, what its tests say."""
-        first = self._observe(self.old)
-        if first.get("error"):
-            raise ProbeFailed(str(first["error"]))
-        self.requests = generate(first, words, count)
-        trial = self._observe(self.old, self.requests, slow=SLOW)
-        slow = {i for i, a in enumerate(trial.get("responses", [])) if a["error"] in TOO_SLOW}
-        if slow:
+        """Watch the old app: what it is, what it answers, what its tests say.
+
+        Raises ProbeFailed when it cannot be imported.
+        """
+        with self._in_the_app():
+            first = self.observer.observe(self.old)
+            if first.get("error"):
+                raise ProbeFailed(str(first["error"]))
+            self.requests = generate(first, words, count)
+            trial = self.observer.observe(self.old, self.requests, slow=SLOW)
+            answers = trial.get("responses", [])
+            slow = {i for i, answer in enumerate(answers) if answer["error"] in TOO_SLOW}
             self.requests = [r for i, r in enumerate(self.requests) if i not in slow]
-            trial = self._observe(self.old, self.requests)
-        self.reports = [trial, self._observe(self.old, self.requests)]
-        if self.suite:
-            self.results = self._run_tests(self.old, {})
+            again = [lambda: self._look_at(self.old)] * (2 if slow else 1)
+            *reports, self.results = together(*again, lambda: self._run_tests(self.old, {}))
+            self.reports = reports if slow else [trial, *reports]
 
-    def judge(self, files: Mapping[str, str], edited: Mapping[Path, str]) -> list[Difference]:
+    def judge(self, files: Files, edited: Mapping[Path, str]) -> list[Difference]:
         """What differs between the old app and the one in `files`; empty is proof."""
-        return self._look(files) or self.judge_tests(files, edited)
+        with self._in_the_app():
+            new, results = together(
+                lambda: self._look_at(files), lambda: self._run_tests(files, edited)
+            )
+            return self._seen(files, new) or self._said(files, edited, results)
 
-    def judge_tests(self, files: Mapping[str, str], edited: Mapping[Path, str]) -> list[Difference]:
+    def judge_tests(self, files: Files, edited: Mapping[Path, str]) -> list[Difference]:
         """Tests of the app that say something else than they did."""
-        return self._test(files, edited) if self.suite else []
+        with self._in_the_app():
+            return self._said(files, edited, self._run_tests(files, edited))
 
-    def served(self, files: Mapping[str, str]) -> list[Difference] | None:
+    def served(self, files: Files) -> list[Difference] | None:
         """The same comparison under a real uvicorn; None when the app has none.
 
         There the end of one request overlaps with the next: only answers are compared.
         """
-        old = [self._serve(self.old) for _ in range(2)]
-        if any("No module named 'uvicorn'" in str(report.get("error")) for report in old):
-            return None
-        found = differences(old, self._serve(files), self.requests)
-        if found:
-            old.append(self._serve(self.old))
-            found = differences(old, self._serve(files), self.requests)
-        return found
+        with self._in_the_app():
+            *old, new = together(*[lambda: self._serve(self.old)] * 2, lambda: self._serve(files))
+            if any("No module named 'uvicorn'" in str(report.get("error")) for report in old):
+                return None
+            found = differences(old, new, self.requests)
+            if found:
+                old.append(self._serve(self.old))
+                found = differences(old, self._serve(files), self.requests)
+            return found
 
-    def _serve(self, files: Mapping[str, str]) -> dict[str, Any]:
-        return {**self._observe(files, self.requests, server=True), "events": []}
-
-    def _look(self, files: Mapping[str, str]) -> list[Difference]:
-        new = self._observe(files, self.requests)
+    def _seen(self, files: Files, new: Report) -> list[Difference]:
         found = differences(self.reports, new, self.requests)
-        if found and not new.get("error") and all(d.check in {"responses", "events"} for d in found):
-            self.reports.append(self._observe(self.old, self.requests))
+        if found and not new.get("error") and {d.check for d in found} <= CHANCE:
+            self.reports.append(self._look_at(self.old))
             found = differences(self.reports, new, self.requests)
             if found:
-                again = self._observe(files, self.requests)
-                found = differences(self.reports, again, self.requests)
+                found = differences(self.reports, self._look_at(files), self.requests)
         return found
 
-    def _test(self, files: Mapping[str, str], edited: Mapping[Path, str]) -> list[Difference]:
-        found = changes(self.results, self._run_tests(files, edited))
+    def _said(
+        self, files: Files, edited: Mapping[Path, str], results: Results
+    ) -> list[Difference]:
+        found = changes(self.results, results)
         if found:
             again = self._run_tests(self.old, {})
             moody = {name for name in again if again[name] != self.results.get(name)}
@@ -93,18 +104,25 @@ class Verifier:
             found = [c for c in changes(self.results, now) if c.split(": ")[0] not in moody]
         return [Difference("tests", line) for line in found]
 
-    def _observe(
-        self, files: Mapping[str, str], requests: list[Request] | None = None, **how: Any
-    ) -> dict[str, Any]:
+    def _look_at(self, files: Files) -> Report:
+        return self.observer.observe(files, self.requests)
+
+    def _serve(self, files: Files) -> Report:
+        return {**self.observer.observe(files, self.requests, server=True), "events": []}
+
+    def _run_tests(self, files: Files, edited: Mapping[Path, str]) -> Results:
+        return self.suite.run(files, edited) if self.suite else {}
+
+    @contextmanager
+    def _in_the_app(self) -> Iterator[None]:
         began = time.monotonic()
         try:
-            return self.observer.observe(files, requests or [], **how)
+            yield
         finally:
             self.seconds += time.monotonic() - began
 
-    def _run_tests(self, files: Mapping[str, str], edited: Mapping[Path, str]) -> Results:
-        began = time.monotonic()
-        try:
-            return self.suite.run(files, edited)
-        finally:
-            self.seconds += time.monotonic() - began
+
+def together(*calls: Callable[[], Any]) -> list[Any]:
+    """The results of `calls`, two of them at a time; each waits for a process of its own."""
+    with ThreadPoolExecutor(2) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
