@@ -68,9 +68,7 @@ def sort_out(survey: Survey, groups: list[Group], stay: set[int]) -> dict[int, s
     return left
 
 
-def _entangled(
-    survey: Survey, group: Group, stay: set[int], groups: list[Group]
-) -> dict[int, str]:
+def _entangled(survey: Survey, group: Group, stay: set[int], groups: list[Group]) -> dict[int, str]:
     moving = {index for other in groups for index in other.items} - stay
     for index, item in survey.items.items():
         if index in moving:
@@ -82,5 +80,6 @@ def _entangled(
             after = [i for i in near if i > index]
             if before and after:
                 why = f"its place relative to line {item.statement.line} decides who answers"
-                return dict.fromkeys(min(before, after, key=len), why)
+                smaller = before if len(before) < len(after) else after
+                return dict.fromkeys(smaller, why)
     return {}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi_grow.externals import External
+from fastapi_grow.layout import ROOT, Layout
 from fastapi_grow.newhomes import move_imports
 from fastapi_grow.patches import Target, repoint
-from fastapi_grow.layout import ROOT, Layout
 
 Edits = dict[Path, str]
 

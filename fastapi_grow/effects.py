@@ -54,7 +54,6 @@ METHODS = {
 }  # fmt: skip
 
 
-
 @dataclass(frozen=True)
 class Effect:
     """What a statement reads and writes besides its own names."""
@@ -119,9 +118,7 @@ def _registers_somewhere(survey: Survey, decorator: ast.expr) -> bool:
     return False
 
 
-def _effect_of_node(
-    survey: Survey, node: ast.AST, seen: frozenset[str] = frozenset()
-) -> Effect:
+def _effect_of_node(survey: Survey, node: ast.AST, seen: frozenset[str] = frozenset()) -> Effect:
     if isinstance(node, ast.Subscript) and survey.resolve(node.value) == "os.environ":
         if isinstance(node.ctx, ast.Load):
             return Effect(reads=frozenset({"env"}))
@@ -193,5 +190,7 @@ def _makes_plain_object(item: Item) -> bool:
     tree = item.statement.tree
     if item.kind != "service" or not isinstance(tree, ast.ClassDef):
         return False
-    starts = [f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name in {"__init__", "__new__"}]
+    starts = [
+        f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name in {"__init__", "__new__"}
+    ]
     return not any(isinstance(node, ast.Call) for start in starts for node in ast.walk(start))

@@ -61,7 +61,9 @@ def read_external(identity: Identity, path: Path, text: str) -> External:
             _read_from(identity, external, node)
         elif isinstance(node, ast.Import):
             external.aliases |= {
-                alias.asname or alias.name for alias in node.names if alias.name in _names(identity, path)
+                alias.asname or alias.name
+                for alias in node.names
+                if alias.name in _names(identity, path)
             }
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             _read_string(identity, external, node.value)
@@ -95,7 +97,7 @@ def _read_from(identity: Identity, external: External, node: ast.ImportFrom) -> 
             continue
         dotted = f"{node.module}.{alias.name}" if node.module else alias.name
         beside = node.level and external.path.parents[node.level - 1] == identity.folder
-        if dotted == identity.name and identity.dotted or (beside and not node.module):
+        if (dotted == identity.name and identity.dotted) or (beside and not node.module):
             external.aliases.add(alias.asname or alias.name)
 
 
@@ -116,9 +118,11 @@ def _read_use(external: External, node: ast.AST) -> None:
             if isinstance(node.ctx, ast.Store | ast.Del):
                 external.patched.add(node.attr)
     elif isinstance(node, ast.Call) and len(node.args) > 1:
-        func = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        name = node.args[1]
-        if func in PATCHERS and dotted_name(node.args[0]) in external.aliases:
-            if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                external.patched.add(name.value)
-                external.names.add(name.value)
+        func = (
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        )
+        name = getattr(node.args[1], "value", None)
+        patches = func in PATCHERS and dotted_name(node.args[0]) in external.aliases
+        if patches and isinstance(name, str):
+            external.patched.add(name)
+            external.names.add(name)

@@ -10,7 +10,15 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from fastapi_grow.routes import Route, can_match_same, resource_of, routes_of, singular, text_of, word
+from fastapi_grow.routes import (
+    Route,
+    can_match_same,
+    resource_of,
+    routes_of,
+    singular,
+    text_of,
+    word,
+)
 from fastapi_grow.survey import Survey
 
 SMALL = 20  # lines below which a module joins its neighbour
@@ -71,9 +79,9 @@ def _router_name(survey: Survey, owner: str) -> str:
 
 
 def _merge(survey: Survey, groups: list[Group], one: Group, other: Group) -> None:
-    if other.lines(survey) > one.lines(survey) and other.name != "system":
-        one.name = other.name
-    elif one.name == "system" and other.lines(survey) >= SMALL:
+    if (other.lines(survey) > one.lines(survey) and other.name != "system") or (
+        one.name == "system" and other.lines(survey) >= SMALL
+    ):
         one.name = other.name
     one.items |= other.items
     one.routes |= other.routes

@@ -15,10 +15,10 @@ import libcst as cst
 
 from fastapi_grow import layers
 from fastapi_grow.include import Unplaceable
+from fastapi_grow.layout import Layout
 from fastapi_grow.order import effects_of, out_of_order
 from fastapi_grow.plan import Plan, Step
 from fastapi_grow.results import Done, Failed, Skipped, StepResult
-from fastapi_grow.layout import Layout
 from fastapi_grow.tree import Tree, write_tree
 from fastapi_grow.verify import Verifier
 
@@ -115,12 +115,12 @@ def _ready(layout: Layout, step: Step, moved: dict[int, str]) -> tuple[list[int]
     if step.name == ASSEMBLY:
         if not moved:
             return [], "nothing else has moved"
-        return [i for i, item in survey.items.items() if i not in moved and item.kind != "guard"], ""
+        return [
+            i for i, item in survey.items.items() if i not in moved and item.kind != "guard"
+        ], ""
     items = [index for index in step.items if index not in layout.plan.pinned]
     why = next((layout.plan.pinned[i] for i in step.items if i in layout.plan.pinned), "")
-    waiting = True
-    while waiting:
-        waiting = [i for i in items if survey.items[i].uses - set(moved) - set(items)]
+    while waiting := [i for i in items if survey.items[i].uses - set(moved) - set(items)]:
         for index in waiting:
             item = survey.items[index]
             needed = survey.items[min(item.uses - set(moved) - set(items))]

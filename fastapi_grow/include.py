@@ -16,6 +16,7 @@ from fastapi_grow.plan import Plan, is_router_route
 from fastapi_grow.routes import PARAMETER, Route, routes_of, segments
 from fastapi_grow.survey import Survey
 
+
 class Unplaceable(ValueError):
     """The routes of a router cannot stay in order with what remains on the application."""
 
@@ -35,9 +36,7 @@ class Router:
         return f"router = APIRouter({prefix})\n"
 
 
-def router_in(
-    survey: Survey, plan: Plan, homes: Mapping[int, str], module: str
-) -> Router | None:
+def router_in(survey: Survey, plan: Plan, homes: Mapping[int, str], module: str) -> Router | None:
     """The router that module `module` needs, or None when none of its routes is the app's."""
     group = plan.groups.get(module)
     if group is None:
@@ -126,7 +125,7 @@ def _bounds(
     low = max([low, *(index for index in survey.definers[router.owner])])
     mine = {index: routes_of(survey, survey.items[index]) for index in router.items}
     for index, home in homes.items():
-        if index in router.items or home != assembling and not _registers_here(survey, index):
+        if index in router.items or (home != assembling and not _registers_here(survey, index)):
             continue
         paths = paths_left(survey, survey.items[index], router.owner)
         for position, routes in mine.items():

@@ -149,8 +149,7 @@ def _base_kind(survey: Survey, base: ast.expr, seen: set[str]) -> str | None:
     for index in survey.definers.get(name, []):
         tree = survey.items[index].statement.tree
         if isinstance(tree, ast.ClassDef):
-            kind = _class_kind_of_base(survey, tree, seen | {name})
-            return kind
+            return _class_kind_of_base(survey, tree, seen | {name})
         if isinstance(tree, ast.Assign) and survey.resolve(tree.value).startswith(CALLS["base"]):
             return "base"
     return None
@@ -162,16 +161,22 @@ def _class_kind_of_base(survey: Survey, tree: ast.ClassDef, seen: set[str]) -> s
 
 def _function_kind(survey: Survey, item: Item, tree: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     decorators = {survey.resolve(d) for d in tree.decorator_list}
-    if any(name.endswith("asynccontextmanager") for name in decorators) and _is_lifespan(survey, tree):
+    if any(name.endswith("asynccontextmanager") for name in decorators) and _is_lifespan(
+        survey, tree
+    ):
         return "lifespan"
     used = {survey.items[index].kind for index in item.uses if index in survey.items}
-    targets = {entry.target.split(".")[0] for n in item.names.reads for entry in survey.imported.get(n, [])}
+    targets = {
+        entry.target.split(".")[0] for n in item.names.reads for entry in survey.imported.get(n, [])
+    }
     if used & {"engine", "base"} and not used & {"table", "schema"}:
         return "session"
     if targets & {kind.rstrip(".") for kind in CALLS["ml"]} - {"pickle"}:
         return "ml"
     words = tree.name.lower()
-    if targets & set(SECURITY_MODULES) or ("security" in used and any(w in words for w in SECURITY_WORDS)):
+    if targets & set(SECURITY_MODULES) or (
+        "security" in used and any(w in words for w in SECURITY_WORDS)
+    ):
         return "security"
     if "sqlite3" in targets and not used & {"table", "schema"}:
         return "session"
@@ -179,12 +184,13 @@ def _function_kind(survey: Survey, item: Item, tree: ast.FunctionDef | ast.Async
 
 
 def _is_lifespan(survey: Survey, tree: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    for item in survey.items.values():
-        for node in ast.walk(item.statement.tree):
-            if isinstance(node, ast.keyword) and node.arg == "lifespan":
-                if dotted_name(node.value) == tree.name:
-                    return True
-    return False
+    return any(
+        isinstance(node, ast.keyword)
+        and node.arg == "lifespan"
+        and dotted_name(node.value) == tree.name
+        for item in survey.items.values()
+        for node in ast.walk(item.statement.tree)
+    )
 
 
 def _value_kind(survey: Survey, item: Item, value: ast.expr | None) -> str:
@@ -201,7 +207,7 @@ def _value_kind(survey: Survey, item: Item, value: ast.expr | None) -> str:
         return "dependency"
     if _is_type_alias(survey, value):
         return "schema"
-    names = {name for name in item.names.binds}
+    names = item.names.binds
     if isinstance(value, MUTABLE) or called in CONTAINERS:
         return "state" if names & _changed_names(survey) else "constant"
     return "constant"
@@ -241,10 +247,10 @@ def _is_type_alias(survey: Survey, value: ast.expr | None) -> bool:
 
 def _names_in_depends(survey: Survey) -> set[str]:
     """Names passed to `Depends(...)` or `Security(...)` anywhere in MAIN."""
-    found = set()
-    for item in survey.items.values():
-        for node in ast.walk(item.statement.tree):
-            if isinstance(node, ast.Call) and node.args:
-                if survey.resolve(node).rsplit(".", 1)[-1] in {"Depends", "Security"}:
-                    found.add((dotted_name(node.args[0]) or "").split(".")[0])
-    return found
+    nodes = (node for item in survey.items.values() for node in ast.walk(item.statement.tree))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and node.args]
+    return {
+        (dotted_name(call.args[0]) or "").split(".")[0]
+        for call in calls
+        if survey.resolve(call).rsplit(".", 1)[-1] in {"Depends", "Security"}
+    }

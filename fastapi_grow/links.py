@@ -111,9 +111,7 @@ def imported_modules(layout: Layout, module: str, header: str) -> list[str]:
             continue
         if base in known:
             found.append(base)
-        found += [
-            path for a in node.names if (path := f"{base}/{a.name}".lstrip("/")) in known
-        ]
+        found += [path for a in node.names if (path := f"{base}/{a.name}".lstrip("/")) in known]
     return found
 
 

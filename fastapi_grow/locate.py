@@ -1,4 +1,4 @@
-"""Finds MAIN and decides how it is imported, from where it is started and what its package is called.
+"""Finds MAIN: how it is imported, from where it is started, what its package is called.
 
 When the project's own words leave a doubt, the first way that imports is taken.
 """
@@ -48,7 +48,9 @@ def ways_to_import(main: Path, package: str | None, here: Path) -> list[Way]:
     if _imports_relatively(main):
         names = names or [name for name in possible_names(main, project) if "." in name][:1]
     elif short or not names:
-        names = [main.stem, *names] if short >= max(dotted.values(), default=0) else [*names, main.stem]
+        names = (
+            [main.stem, *names] if short >= max(dotted.values(), default=0) else [*names, main.stem]
+        )
     both = bool(dotted) or (main.parent / "__init__.py").exists()
     if _imports_relatively(main):
         both = False

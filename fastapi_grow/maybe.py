@@ -73,7 +73,8 @@ def _leaves(survey: Survey, statements: list[ast.stmt]) -> bool:
         return False
     name = survey.resolve(last.value)
     return name in LEAVING or any(
-        _never_returns(survey.items[index].statement.tree) for index in survey.definers.get(name, [])
+        _never_returns(survey.items[index].statement.tree)
+        for index in survey.definers.get(name, [])
     )
 
 

@@ -12,7 +12,7 @@ from fastapi_grow.survey import Survey
 
 
 def merge_small_modules(survey: Survey, homes: dict[int, str], size: int) -> dict[int, str]:
-    """`homes` with every module under about `size` lines joined to another, where that is possible."""
+    """`homes` with every module under about `size` lines joined to another, if possible."""
     homes = dict(homes)
     settled = {layers.MAIN, layers.SETUP}
     while True:

@@ -16,7 +16,9 @@ from fastapi_grow.patches import Target
 Importer = cst.ImportFrom
 
 
-def move_imports(text: str, external: External, mains: set[str], homes: Mapping[str, Target]) -> str:
+def move_imports(
+    text: str, external: External, mains: set[str], homes: Mapping[str, Target]
+) -> str:
     """`text` of a test file with its `from MAIN import …` lines pointing at the new homes."""
     if external.star and not external.names:
         return text

@@ -20,7 +20,7 @@ from typing import Any
 from fastapi_grow.identity import Identity
 from fastapi_grow.traffic import Request
 
-PROBE = Path(__file__).with_name("probe.py")
+PROBE = Path(__file__).with_name("probe")
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".hg", "node_modules", ".venv", "venv", "env", "__pycache__", ".pytest_cache",
     ".mypy_cache", ".ruff_cache", ".tox", "site-packages", ".hypothesis",
@@ -77,9 +77,7 @@ class Observer:
 
 def copy_project(project: Path, copy: Path, identity: Identity, files: Mapping[str, str]) -> None:
     """Copy the project without environments and caches, then write `files` into it."""
-    shutil.copytree(
-        project, copy, ignore=LEFT_OUT, symlinks=True, ignore_dangling_symlinks=True
-    )
+    shutil.copytree(project, copy, ignore=LEFT_OUT, symlinks=True, ignore_dangling_symlinks=True)
     folder = copy / identity.folder.relative_to(project)
     for path, text in files.items():
         target = folder / path

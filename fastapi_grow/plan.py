@@ -12,8 +12,8 @@ import copy
 from dataclasses import dataclass, field
 
 from fastapi_grow import layers
-from fastapi_grow.effects import effect_of
 from fastapi_grow.anchors import sort_out
+from fastapi_grow.effects import effect_of
 from fastapi_grow.groups import SMALL, Group, group_routes
 from fastapi_grow.kinds import registered_as
 from fastapi_grow.merge import merge_small_modules
@@ -147,7 +147,9 @@ def _bundles(survey: Survey) -> list[set[int]]:
     bundles += [set(loop) for loop in _loops(survey)]
     for item in survey.items.values():
         asked = _asked_of_globals(survey, item)[0]
-        bundles += [{item.index, *survey.definers[name]} for name in asked if name in survey.definers]
+        bundles += [
+            {item.index, *survey.definers[name]} for name in asked if name in survey.definers
+        ]
     merged: list[set[int]] = []
     for bundle in bundles:
         touching = [other for other in merged if other & bundle]
@@ -223,7 +225,11 @@ def _homes(
 def _lift(home: str, used: set[str]) -> str:
     lifted = layers.lifted(home, used)
     routers = {module for module in used | {home} if module.startswith(layers.ROUTERS)}
-    if lifted.startswith(layers.ROUTERS) and len(routers) > 1 and not home.startswith(layers.ROUTERS):
+    if (
+        lifted.startswith(layers.ROUTERS)
+        and len(routers) > 1
+        and not home.startswith(layers.ROUTERS)
+    ):
         return layers.MAIN
     return home if home.startswith(layers.ROUTERS) and lifted.startswith(layers.ROUTERS) else lifted
 

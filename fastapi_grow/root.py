@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from fastapi_grow.twoways import both_ways
@@ -10,12 +11,12 @@ if TYPE_CHECKING:
     from fastapi_grow.draft import Draft
     from fastapi_grow.layout import Layout
 
-FORWARD = '''
+FORWARD = """
 def __getattr__(name: str) -> object:
     # These are rebound while the program runs: give out the value of the moment.
 {cases}
     raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
-'''
+"""
 
 
 def write_root(layout: Layout, draft: Draft, imports: str) -> str:
@@ -43,12 +44,8 @@ def _write_all(names: list[str]) -> str:
     line = f"__all__ = [{', '.join(_quoted(names))}]"
     if len(line) <= 100:
         return line
-    lines = ["__all__ = ["]
-    for name in _quoted(names):
-        if len(lines[-1]) + len(name) + 2 > 100 or lines[-1] == "__all__ = [":
-            lines.append("    ")
-        lines[-1] += f"{name}, " if lines[-1].strip() else f"{name}, "
-    return "\n".join(line.rstrip() for line in [*lines, "]"])
+    wrapped = textwrap.wrap(", ".join(_quoted(names)) + ",", 96, break_long_words=False)
+    return "\n".join(["__all__ = [", *(f"    {part}" for part in wrapped), "]"])
 
 
 def _quoted(names: list[str]) -> list[str]:

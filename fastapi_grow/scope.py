@@ -70,10 +70,8 @@ def _names_in_strings(tree: ast.AST) -> Iterator[str]:
 
 
 def _type_places(node: ast.AST) -> Iterator[ast.AST]:
-    if isinstance(node, ast.AnnAssign):
-        yield node.annotation
-    elif isinstance(node, ast.arg) and node.annotation:
-        yield node.annotation
+    if isinstance(node, ast.AnnAssign | ast.arg):
+        yield from [node.annotation] if node.annotation else []
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns:
         yield node.returns
     elif isinstance(node, ast.keyword) and node.arg in TYPE_KEYWORDS:

@@ -10,13 +10,13 @@ from fastapi_grow.evidence import project_of
 from fastapi_grow.externals import External, externals
 from fastapi_grow.groups import SMALL
 from fastapi_grow.kinds import classify
+from fastapi_grow.layout import Layout
 from fastapi_grow.locate import Way, ways_to_import
 from fastapi_grow.maybe import maybe_unbound
 from fastapi_grow.observe import Observer, ProbeFailed, literals
 from fastapi_grow.plan import plan_small
 from fastapi_grow.suite import Suite, find_suite
 from fastapi_grow.survey import Survey, survey
-from fastapi_grow.layout import Layout
 from fastapi_grow.verify import Verifier
 
 PICKLING = {"pickle", "joblib", "cloudpickle", "dill", "torch", "sklearn"}

@@ -68,5 +68,5 @@ def read_source(text: str) -> Source:
 
 
 def _first_line(tree: ast.stmt) -> int:
-    decorators = getattr(tree, "decorator_list", [])
+    decorators: list[ast.expr] = getattr(tree, "decorator_list", [])
     return min([tree.lineno, *(d.lineno for d in decorators)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-import xml.etree.ElementTree as xml  # noqa: S405 - pytest's own report
+import xml.etree.ElementTree as xml
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,15 @@ class Suite:
         return "passed" if done.returncode == 0 else f"exit status {done.returncode}"
 
     def _pytest(self, base: Path, report: Path) -> Results:
-        command = [self.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        command = [
+            self.python,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--junitxml={report}",
+        ]
         done = subprocess.run(  # noqa: S603 - the interpreter that the user named
             [*command, *map(str, self.files)], cwd=base, capture_output=True, text=True,
             timeout=PATIENCE, check=False, env=_environment(), stdin=subprocess.DEVNULL,
@@ -97,7 +105,11 @@ def find_suite(
 
 
 def _tests(project: Path, known: list[External]) -> list[Path]:
-    found = {external.path for external in known if external.is_test and external.path.name != "conftest.py"}
+    found = {
+        external.path
+        for external in known
+        if external.is_test and external.path.name != "conftest.py"
+    }
     for external in known:
         if external.path.name == "conftest.py":
             found |= {

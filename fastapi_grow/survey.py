@@ -64,7 +64,9 @@ class Survey:
             del self.definers[name]
         for name in sorted(self.rebound - set(self.definers)):
             # Bound by functions only: the first of them stands for its definition.
-            self.definers[name] = [next(i for i in self.items if name in self.items[i].names.rebinds)]
+            self.definers[name] = [
+                next(i for i in self.items if name in self.items[i].names.rebinds)
+            ]
         self.imported: dict[str, list[Import]] = defaultdict(list)
         for entry in self.imports:
             self.imported[entry.name].append(entry)
@@ -132,7 +134,7 @@ def survey(text: str) -> Survey:
 
 
 def _owners(result: Survey) -> dict[str, str]:
-    owners = {}
+    owners: dict[str, str] = {}
     for item in result.items.values():
         tree = item.statement.tree
         value = getattr(tree, "value", None)

@@ -43,7 +43,7 @@ class Target:
 
 
 def base_of(main: Path, here: Path) -> Path:
-    """The folder that --into copies: the current one if MAIN's project is around it, else MAIN's."""
+    """What --into copies: the current folder if MAIN's project is around it, else MAIN's own."""
     if main.is_relative_to(here) and here.is_relative_to(project_of(main)):
         return here
     return main.parent

@@ -93,7 +93,9 @@ def _parameters(operation: dict[str, Any], where: str) -> Iterator[dict[str, Any
 
 
 def _path_value(operation: dict[str, Any], name: str, attempt: int, values: Values) -> Any:
-    schema = next((p["schema"] for p in _parameters(operation, "path") if p["name"] == name), {})
+    schema: Any = next(
+        (p["schema"] for p in _parameters(operation, "path") if p["name"] == name), {}
+    )
     if attempt == 2:
         return "wrong value"
     value = values.of(schema, name, attempt)
@@ -103,7 +105,7 @@ def _path_value(operation: dict[str, Any], name: str, attempt: int, values: Valu
 def _query(operation: dict[str, Any], attempt: int, values: Values) -> str:
     chosen = {}
     for parameter in _parameters(operation, "query"):
-        wanted = parameter.get("required") or attempt % 2 == 0 and attempt > 0
+        wanted = parameter.get("required") or (attempt % 2 == 0 and attempt > 0)
         if wanted and attempt != 1:
             value = values.of(parameter.get("schema", {}), parameter["name"], attempt)
             chosen[parameter["name"]] = "wrong" if attempt == 2 else value
@@ -112,7 +114,9 @@ def _query(operation: dict[str, Any], attempt: int, values: Values) -> str:
 
 def _headers(operation: dict[str, Any], attempt: int, values: Values) -> dict[str, str]:
     return {
-        p["name"]: re.sub(r"[^\x20-\x7e]", "", str(values.of(p.get("schema", {}), p["name"], attempt)))
+        p["name"]: re.sub(
+            r"[^\x20-\x7e]", "", str(values.of(p.get("schema", {}), p["name"], attempt))
+        )
         for p in _parameters(operation, "header")
         if attempt != 1
     }
@@ -143,7 +147,9 @@ def _spoiled(value: Any, attempt: int) -> Any:
         return value
     if attempt == 1:
         return dict(list(value.items())[1:])
-    return {key: ["wrong"] if index == 0 else part for index, (key, part) in enumerate(value.items())}
+    return {
+        key: ["wrong"] if index == 0 else part for index, (key, part) in enumerate(value.items())
+    }
 
 
 def _multipart(fields: dict[str, Any], binary: set[str]) -> bytes:

@@ -51,7 +51,7 @@ def write_tree(layout: Layout) -> Tree:
     for module, draft in drafts.items():
         files[_path(layout, module)] = _write(layout, draft, sorted_imports[module])
     files |= _package_sentences(layout, files)
-    runs = {
+    runs: dict[str, list[int | str]] = {
         module: [*imported_modules(layout, module, sorted_imports[module]), *draft.items]
         for module, draft in drafts.items()
     }

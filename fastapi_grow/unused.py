@@ -14,7 +14,14 @@ from pathlib import Path
 from fastapi_grow.imports import Import
 from fastapi_grow.survey import Survey
 
-LOADED = {"fastapi", "pydantic", "pydantic_core", "starlette", "typing_extensions", "annotated_types"}
+LOADED = {
+    "fastapi",
+    "pydantic",
+    "pydantic_core",
+    "starlette",
+    "typing_extensions",
+    "annotated_types",
+}
 EFFECT = "  # noqa: F401 - imported for what it registers"
 
 

@@ -73,7 +73,9 @@ class Values:
             return self._object(schema, attempt, depth)
         if kind == "array":
             least = max(schema.get("minItems", 1), 1) if depth < 4 else 0
-            return [self.of(schema.get("items", {}), name, attempt + n, depth + 1) for n in range(least)]
+            return [
+                self.of(schema.get("items", {}), name, attempt + n, depth + 1) for n in range(least)
+            ]
         if kind in {"integer", "number"}:
             return self._number(schema, attempt, kind)
         if kind == "boolean":
@@ -106,6 +108,12 @@ class Values:
         if attempt > 2 and attempt % 2 and self.literals:
             text = self.rng.choice(self.literals)
         else:
-            text = hint if hint is not None else str(attempt + 1) if name.endswith("id") else f"{name} {attempt}"
+            text = (
+                hint
+                if hint is not None
+                else str(attempt + 1)
+                if name.endswith("id")
+                else f"{name} {attempt}"
+            )
         least, most = schema.get("minLength", 0), schema.get("maxLength")
         return text.ljust(least, "x")[:most]

@@ -93,9 +93,7 @@ class Verifier:
                 found = differences(self.reports, self._look_at(files), self.requests)
         return found
 
-    def _said(
-        self, files: Files, edited: Mapping[Path, str], results: Results
-    ) -> list[Difference]:
+    def _said(self, files: Files, edited: Mapping[Path, str], results: Results) -> list[Difference]:
         found = changes(self.results, results)
         if found:
             again = self._run_tests(self.old, {})

@@ -20,7 +20,9 @@ FOLDER = m.Call(
 )
 PARENT = m.Attribute(
     value=PATH_CALL
-    | m.Call(func=m.Attribute(value=PATH_CALL, attr=m.Name("resolve") | m.Name("absolute")), args=[]),
+    | m.Call(
+        func=m.Attribute(value=PATH_CALL, attr=m.Name("resolve") | m.Name("absolute")), args=[]
+    ),
     attr=m.Name("parent"),
 )
 

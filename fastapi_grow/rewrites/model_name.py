@@ -25,13 +25,17 @@ class _Keep(cst.CSTTransformer):
         super().__init__()
         self.place = place
 
-    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+    def leave_ClassDef(
+        self, original_node: cst.ClassDef, updated_node: cst.ClassDef
+    ) -> cst.ClassDef:
         body = updated_node.body
         if not updated_node.bases or not _is_or_holds(original_node, self.place.namesakes):
             return updated_node  # Pydantic wants a class and those inside it to agree
         if not isinstance(body, cst.IndentedBlock):
             return updated_node
-        line = cst.parse_statement(f'__module__ = "{self.place.main_name}"  # part of its OpenAPI key')
+        line = cst.parse_statement(
+            f'__module__ = "{self.place.main_name}"  # part of its OpenAPI key'
+        )
         return updated_node.with_changes(body=body.with_changes(body=[line, *body.body]))
 
 

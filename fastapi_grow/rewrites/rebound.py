@@ -59,7 +59,9 @@ class _Through(cst.CSTTransformer):
     def visit_GeneratorExp(self, node: cst.GeneratorExp) -> None:
         self._enter_comprehension(node)
 
-    def leave_ListComp(self, original_node: cst.ListComp, updated_node: cst.ListComp) -> cst.ListComp:
+    def leave_ListComp(
+        self, original_node: cst.ListComp, updated_node: cst.ListComp
+    ) -> cst.ListComp:
         self.hidden.pop()
         return updated_node
 
@@ -67,7 +69,9 @@ class _Through(cst.CSTTransformer):
         self.hidden.pop()
         return updated_node
 
-    def leave_DictComp(self, original_node: cst.DictComp, updated_node: cst.DictComp) -> cst.DictComp:
+    def leave_DictComp(
+        self, original_node: cst.DictComp, updated_node: cst.DictComp
+    ) -> cst.DictComp:
         self.hidden.pop()
         return updated_node
 
@@ -79,7 +83,11 @@ class _Through(cst.CSTTransformer):
 
     def _enter_comprehension(self, node: cst.BaseComp) -> None:
         targets = m.findall(node.for_in, m.CompFor())
-        names = {n.value for t in targets for n in m.findall(t.target, m.Name())}
+        names = {
+            cst.ensure_type(name, cst.Name).value
+            for found in targets
+            for name in m.findall(cst.ensure_type(found, cst.CompFor).target, m.Name())
+        }
         self.hidden.append(names)
 
     def visit_ClassDef(self, node: cst.ClassDef) -> None:

@@ -18,8 +18,8 @@ def rewrite(node: cst.BaseStatement, place: Place) -> cst.BaseStatement:
         if place.unregister:
             return unregistered(node, place.owner)
         if place.router:
-            changed = [_decorator(decorator, place) for decorator in node.decorators]
-            return node.with_changes(decorators=changed)
+            hung = [_decorator(decorator, place) for decorator in node.decorators]
+            return node.with_changes(decorators=hung)
     if isinstance(node, cst.SimpleStatementLine) and place.router:
         statement = node.body[0]
         if isinstance(statement, cst.Expr) and isinstance(statement.value, cst.Call):

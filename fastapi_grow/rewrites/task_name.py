@@ -45,5 +45,7 @@ def _named(decorator: cst.BaseExpression, name: str) -> cst.Call:
         return decorator
     args = list(decorator.args)
     if args and isinstance(args[-1].comma, cst.MaybeSentinel):
-        args[-1] = args[-1].with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
+        args[-1] = args[-1].with_changes(
+            comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        )
     return decorator.with_changes(args=[*args, argument])

@@ -128,7 +128,7 @@ if __name__ == "__main__":
     uvicorn.run(app, port=8000)
 '''
 
-TESTS = '''\
+TESTS = """\
 from fastapi.testclient import TestClient
 from main import Item, app, items
 
@@ -149,7 +149,7 @@ def test_orders_are_counted(monkeypatch):
 
 def test_one_that_fails_before_fails_after():
     assert client.get("/items/none").status_code == 200
-'''
+"""
 
 WALKER = '''\
 """Code that reads app.routes, which a router would change: these routes must stay."""

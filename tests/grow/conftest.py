@@ -14,7 +14,7 @@ from fastapi_grow.evidence import project_of
 from fastapi_grow.externals import externals
 from fastapi_grow.growth import Growth, all_steps, grow
 from fastapi_grow.locate import ways_to_import
-from fastapi_grow.session import lay_out, read_app
+from fastapi_grow.session import Options, lay_out, read_app, watch
 
 
 class Trusting:
@@ -39,31 +39,28 @@ def write(tmp_path):
     return write
 
 
-@pytest.fixture
-def grown():
-    """Grow an app by the plan alone, no module too small, nothing asked of the old version."""
-
-    def grown(main: Path) -> Growth:
-        found = read_app(main)
-        way = ways_to_import(main, None, main.parent)[0]
-        known = externals(way.identity, project_of(main))
-        layout = lay_out(found, way, known, small=0)
-        growth = Growth(
-            layout, Trusting(), lambda trial: patch_edits(trial, known), lambda *told: None
-        )
-        grow(growth, all_steps(layout.plan))
-        return growth
-
-    return grown
+def grow_trusting(main: Path, *, prove: bool = False) -> Growth:
+    """Grow an app by the plan, no module too small; nothing is proved unless it is asked for."""
+    found = read_app(main)
+    way = ways_to_import(main, None, main.parent)[0]
+    known = externals(way.identity, project_of(main))
+    verifier = Trusting()
+    if prove:
+        options = Options(main, python=sys.executable, requests=20, no_tests=True)
+        verifier = watch(found, options)[0]
+    layout = lay_out(found, way, known, small=0)
+    growth = Growth(layout, verifier, lambda trial: patch_edits(trial, known), lambda *told: None)
+    grow(growth, all_steps(layout.plan))
+    return growth
 
 
 @pytest.fixture
-def versions(write, grown, tmp_path):
+def versions(write):
     """The folders of the old and of the grown version of an app."""
 
-    def versions(text: str, files: dict[str, str] | None = None) -> tuple[Path, Path, Growth]:
+    def versions(text, files=None, *, prove=False) -> tuple[Path, Path, Growth]:
         old = write(text, files)
-        growth = grown(old)
+        growth = grow_trusting(old, prove=prove)
         edits = {path.name: changed for path, changed in growth.edits.items()}
         new = write(text, {**(files or {}), **growth.files, **edits}, "new/main.py")
         return old.parent, new.parent, growth

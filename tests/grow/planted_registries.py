@@ -212,7 +212,8 @@ TRAPS = [
         """,
         """
     import subprocess
-    done = subprocess.run([sys.executable, "-W", "ignore", "main.py"], capture_output=True, text=True)
+    command = [sys.executable, "-W", "ignore", "main.py"]
+    done = subprocess.run(command, capture_output=True, text=True)
     print(sorted(line for line in done.stdout.splitlines() if "imported" not in line), done.stderr)
     print(done.stdout.count("imported"))
     """,

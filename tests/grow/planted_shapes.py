@@ -88,7 +88,10 @@ TRAPS = [
         print(found.title, [TestClient(found).get(path).status_code for path in ("/one", "/two")])
     """,
         moved=("one", "two"),
-        files={"Dockerfile": 'CMD ["uvicorn", "main:server"]\n', "use.py": "from main import server\n"},
+        files={
+            "Dockerfile": 'CMD ["uvicorn", "main:server"]\n',
+            "use.py": "from main import server\n",
+        },
     ),
     Trap(
         26,

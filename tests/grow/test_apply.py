@@ -64,7 +64,9 @@ def test_the_entry_is_written_last(project, monkeypatch):
     written = []
     replace_file = apply.replace_file
     monkeypatch.setattr(
-        apply, "replace_file", lambda path, text: (written.append(path.name), replace_file(path, text))
+        apply,
+        "replace_file",
+        lambda path, text: (written.append(path.name), replace_file(path, text)),
     )
     apply.write_tree(project / "main.py", FILES, {project / "test_main.py": "after\n"})
     assert written[0] == apply.JOURNAL

@@ -12,7 +12,7 @@ from apps import SHOP, TESTS, WALKER
 
 from fastapi_grow.cli import main
 
-QUICK = ["--requests", "40"]
+QUICK = ["--requests", "25"]
 
 
 @pytest.fixture
@@ -52,7 +52,9 @@ def snapshot(folder: Path) -> dict[str, str]:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
+    )
     return done.stdout
 
 

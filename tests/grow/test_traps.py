@@ -15,11 +15,14 @@ TRAPS = [trap for module in MODULES for trap in module.TRAPS]
 
 @pytest.mark.parametrize("trap", TRAPS, ids=str)
 def test_trap_is_kept(trap, versions):
-    old, new, growth = versions(trap.text, trap.files)
+    old, new, growth = versions(trap.text, trap.files, prove=bool(trap.refused))
     before, after = ask_both(trap.script, old, new)
     assert "Traceback" not in before, before
     assert after == before
     assert set(trap.moved) <= names_moved(growth)
+    reasons = [result.reason for result in growth.results if result.result == "skipped"]
+    assert bool(trap.refused) == bool(reasons)
+    assert all(trap.refused in reason for reason in reasons)
 
 
 def names_moved(growth) -> set[str]:

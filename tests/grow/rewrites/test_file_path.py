@@ -43,7 +43,7 @@ def test_goes_up(before, after):
         pytest.param("Path(__file__).parents[0]", id="parents"),
         pytest.param("Path(__file__).name", id="the name of the file"),
         pytest.param("Path(__file__).with_suffix('.db').name", id="a name made from it"),
-        pytest.param("f\"{Path(__file__).name}\"", id="in an f-string"),
+        pytest.param('f"{Path(__file__).name}"', id="in an f-string"),
     ],
 )
 @pytest.mark.parametrize("module", ["services", "routers/users"])

@@ -22,5 +22,7 @@ def test_namesakes_and_what_holds_them_keep_their_module():
 
 
 def test_namesakes_are_classes_with_bases_that_occur_twice():
-    module = cst.parse_module("class A(B):\n class S(B): x=1\nclass C(B):\n class S(B): x=1\nclass D: y=1")
+    module = cst.parse_module(
+        "class A(B):\n class S(B): x=1\nclass C(B):\n class S(B): x=1\nclass D: y=1"
+    )
     assert model_name.namesakes(module) == frozenset({"S"})

@@ -53,13 +53,17 @@ def test_hangs_on_the_router(before, after):
 
 
 def test_a_handler_moves_bare_with_the_comment_above_it():
-    before = "# When it goes wrong.\n@app.exception_handler(A)\n@app.exception_handler(B)\ndef f(): ..."
+    before = (
+        "# When it goes wrong.\n@app.exception_handler(A)\n@app.exception_handler(B)\ndef f(): ..."
+    )
     after = "# When it goes wrong.\ndef f(): ..."
     assert rewritten(route.rewrite, before, owner="app", unregister=True) == after
 
 
 def test_its_decorators_become_calls_the_lowest_first():
-    node = cst.parse_module("@app.exception_handler(A)\n@app.exception_handler(B)\ndef f(): ...").body[0]
+    node = cst.parse_module(
+        "@app.exception_handler(A)\n@app.exception_handler(B)\ndef f(): ..."
+    ).body[0]
     assert isinstance(node, cst.FunctionDef)
     expected = "app.exception_handler(B)(f)\napp.exception_handler(A)(f)\n"
     assert route.registrations(node, "app") == expected
