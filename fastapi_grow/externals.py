@@ -68,6 +68,7 @@ def read_external(identity: Identity, path: Path, text: str) -> External:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             _read_string(identity, external, node.value)
     for node in ast.walk(tree):
+        external.star |= _imports_by_name(identity, node)
         _read_use(external, node)
     return external
 
@@ -106,8 +107,24 @@ def _read_string(identity: Identity, external: External, text: str) -> None:
         rest = text.removeprefix(f"{name}.")
         if rest != text and rest.replace(".", "").replace("_", "").isalnum():
             external.patched.add(rest.split(".")[0])
-        if text == name:  # importlib.import_module("main"), sys.modules["main"]
-            external.star = True
+
+
+IMPORTERS = {"import_module", "__import__", "reload", "run_module"}
+
+
+def _imports_by_name(identity: Identity, node: ast.AST) -> bool:
+    """Is it `import_module("main")`, or with an f-string that can become MAIN's name?"""
+    if not isinstance(node, ast.Call) or not node.args:
+        return False
+    func = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    argument = node.args[0]
+    if isinstance(argument, ast.JoinedStr):
+        head = argument.values[0]
+        start = str(head.value) if isinstance(head, ast.Constant) else ""
+        path = ".".join(identity.path.with_suffix("").parts)
+        return func in IMPORTERS and f".{start}".rstrip(".") in path
+    name = argument.value if isinstance(argument, ast.Constant) else None
+    return func in IMPORTERS and name in identity.names
 
 
 def _read_use(external: External, node: ast.AST) -> None:

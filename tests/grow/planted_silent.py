@@ -54,6 +54,8 @@ TRAPS = [
         """
         from fastapi import FastAPI
         app = FastAPI()
+        @app.get("/")
+        def root(): return "root"
         @app.get("/models")
         def models(): return "models"
         @app.get("/history")
@@ -64,16 +66,16 @@ TRAPS = [
         def model(name: str): return f"model {name}"
         @app.get("/models/history")
         def unreachable(): return "never"
-        @app.get("/late")
-        def late(): return "never"
+        @app.get("/health")
+        def health(): return "never"
         """,
         GET
         + """
-    for path in ("/models", "/history", "/other", "/models/history", "/models/x", "/late"):
+    for path in ("/", "/models", "/history", "/other", "/models/history", "/models/x", "/health"):
         get(path)
     print(client.put("/models").headers["allow"])
     """,
-        moved=("history", "by_kind", "model"),
+        moved=("root", "history", "by_kind", "model", "health"),
     ),
     Trap(
         3,
@@ -223,7 +225,8 @@ def test_by_assignment():
     client = TestClient(main.app)
     print(json.dumps(main.app.openapi(), sort_keys=True))
     item = {"name": "a", "price": 2}
-    print(client.post("/orders", json={"items": [item]}).text, client.post("/items", json=item).text)
+    print(client.post("/orders", json={"items": [item]}).text)
+    print(client.post("/items", json=item).text)
     """,
         moved=("Order", "Item", "order", "items", "total"),
     ),
@@ -270,7 +273,8 @@ def test_by_assignment():
         """
     import json, main
     print(json.dumps(main.app.openapi(), sort_keys=True))
-    print(TestClient(main.app).get("/v1/own/3").text, TestClient(main.app).get("/api/v1/users").text)
+    client = TestClient(main.app)
+    print(client.get("/v1/own/3").text, client.get("/api/v1/users").text)
     """,
         moved=("own", "own_item", "users", "user"),
     ),

@@ -20,7 +20,7 @@ def row(path, kind="APIRoute"):
 SAME = [
     pytest.param([report(1), report(1)], report(1), id="equal answers"),
     pytest.param([report({"at": 1}), report({"at": 2})], report({"at": 9}), id="a clock"),
-    pytest.param([report([1]), report([1, 2])], report([]), id="a list of another length each time"),
+    pytest.param([report([1]), report([1, 2])], report([]), id="a list that grows"),
     pytest.param([report(1), report(1, 500)], report(1, 500), id="a status that comes and goes"),
     pytest.param(
         [report(1, headers=[("date", "a")])], report(1, headers=[("date", "b")]), id="the date"
@@ -41,7 +41,7 @@ OTHER = [
         id="a change beside a clock",
     ),
     pytest.param([report()], report(headers=[("x-a", "1")]), "responses", id="a new header"),
-    pytest.param([report(openapi={"a": 1})], report(openapi={"a": 2}), "openapi", id="the document"),
+    pytest.param([report(openapi={"a": 1})], report(openapi={}), "openapi", id="the document"),
     pytest.param(
         [report(routes=[row("/a"), row("/{x}")])],
         report(routes=[row("/{x}"), row("/a")]),

@@ -22,7 +22,7 @@ def test_trap_is_kept(trap, versions):
     assert set(trap.moved) <= names_moved(growth)
     reasons = [result.reason for result in growth.results if result.result == "skipped"]
     assert bool(trap.refused) == bool(reasons)
-    assert all(trap.refused in reason for reason in reasons)
+    assert not reasons or any(trap.refused in reason for reason in reasons)
 
 
 def names_moved(growth) -> set[str]:
