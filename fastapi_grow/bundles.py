@@ -14,22 +14,22 @@ from fastapi_grow.survey import Item, Survey
 
 
 def reflective(survey: Survey) -> dict[int, str]:
-    """Statements that look names up in the module while they run, with the reason to stay."""
+    """Statements that look names up in the module while they run: nothing may leave it then."""
     found = {}
     for item in survey.items.values():
-        for node in ast.walk(item.statement.tree):
-            if isinstance(node, ast.Call) and _looks_up(node):
-                found[item.index] = f"{ast.unparse(node.func)}() looks names up in this module"
-        if _asked_of_globals(survey, item)[1]:
-            found[item.index] = "globals() may look any name up in this module"
+        asks = [node for node in ast.walk(item.statement.tree) if _looks_up(survey, node)]
+        if asks or _asked_of_globals(survey, item)[1]:
+            what = ast.unparse(asks[0]) if asks else "globals()"
+            line = item.statement.line
+            found[item.index] = f"line {line}: {what} may look any name up in this module"
     return found
 
 
-def _looks_up(call: ast.Call) -> bool:
-    name = dotted_name(call.func)
-    if name in {"eval", "exec"}:
-        return len(call.args) < 2
-    return name in {"locals", "vars"} and not call.args
+def _looks_up(survey: Survey, node: ast.AST) -> bool:
+    if isinstance(node, ast.Subscript):
+        return survey.resolve(node.value) == "sys.modules" and dotted_name(node.slice) == "__name__"
+    evaluates = isinstance(node, ast.Call) and dotted_name(node.func) in {"eval", "exec"}
+    return evaluates and len(node.args) < 2  # type: ignore[attr-defined]
 
 
 def _asked_of_globals(survey: Survey, item: Item) -> tuple[set[str], bool]:

@@ -35,16 +35,18 @@ class External:
 
 
 def externals(identity: Identity, project: Path) -> list[External]:
-    """The Python files of `project` that import MAIN or name it in a string."""
+    """The Python files of `project` that import MAIN, itself included, or patch it."""
     found = []
     for path in project_files(project):
-        if path.suffix != ".py" or path == identity.path:
+        if path.suffix != ".py":
             continue
         try:
             text = path.read_text(encoding="utf-8")
             if identity.stem not in text:
                 continue
             external = read_external(identity, path, text)
+            if path == identity.path:
+                external.patched = set()
         except (UnicodeDecodeError, SyntaxError):
             continue
         if external.names or external.aliases or external.patched or external.star:
@@ -65,18 +67,20 @@ def read_external(identity: Identity, path: Path, text: str) -> External:
                 for alias in node.names
                 if alias.name in _names(identity, path)
             }
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            _read_string(identity, external, node.value)
     for node in ast.walk(tree):
         external.star |= _imports_by_name(identity, node)
-        _read_use(external, node)
+        _read_use(identity, external, node)
     return external
 
 
 def _names(identity: Identity, path: Path) -> set[str]:
-    """The names of MAIN that mean MAIN in the file at `path`."""
-    near = path.parent == identity.folder or path.parent.name.startswith("test")
-    return identity.names if near or not identity.dotted else {identity.name}
+    """The names that mean MAIN in the file at `path`; `main` means the nearest main.py above it."""
+    long = {identity.name} if identity.dotted else set()
+    nearest = (folder / identity.path.name for folder in path.parents)
+    found = next((candidate for candidate in nearest if candidate.exists()), None)
+    if found is None:
+        return identity.names if path.parent.name.startswith("test") else long
+    return identity.names if found == identity.path else long
 
 
 def is_main(identity: Identity, path: Path, node: ast.ImportFrom) -> bool:
@@ -102,13 +106,6 @@ def _read_from(identity: Identity, external: External, node: ast.ImportFrom) -> 
             external.aliases.add(alias.asname or alias.name)
 
 
-def _read_string(identity: Identity, external: External, text: str) -> None:
-    for name in identity.names:
-        rest = text.removeprefix(f"{name}.")
-        if rest != text and rest.replace(".", "").replace("_", "").isalnum():
-            external.patched.add(rest.split(".")[0])
-
-
 IMPORTERS = {"import_module", "__import__", "reload", "run_module"}
 
 
@@ -116,8 +113,7 @@ def _imports_by_name(identity: Identity, node: ast.AST) -> bool:
     """Is it `import_module("main")`, or with an f-string that can become MAIN's name?"""
     if not isinstance(node, ast.Call) or not node.args:
         return False
-    func = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    argument = node.args[0]
+    func, argument = called(node), node.args[0]
     if isinstance(argument, ast.JoinedStr):
         head = argument.values[0]
         start = str(head.value) if isinstance(head, ast.Constant) else ""
@@ -127,19 +123,28 @@ def _imports_by_name(identity: Identity, node: ast.AST) -> bool:
     return func in IMPORTERS and name in identity.names
 
 
-def _read_use(external: External, node: ast.AST) -> None:
+def _read_use(identity: Identity, external: External, node: ast.AST) -> None:
     if isinstance(node, ast.Attribute):
-        dotted = dotted_name(node.value)
-        if dotted in external.aliases:
+        if dotted_name(node.value) in external.aliases:
             external.names.add(node.attr)
             if isinstance(node.ctx, ast.Store | ast.Del):
                 external.patched.add(node.attr)
-    elif isinstance(node, ast.Call) and len(node.args) > 1:
-        func = (
-            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        )
-        name = getattr(node.args[1], "value", None)
-        patches = func in PATCHERS and dotted_name(node.args[0]) in external.aliases
-        if patches and isinstance(name, str):
+    elif isinstance(node, ast.Call) and node.args and called(node) in PATCHERS:
+        first, *rest = node.args
+        text = first.value if isinstance(first, ast.Constant) else None
+        if isinstance(text, str):
+            external.patched |= {
+                text.removeprefix(f"{main}.").split(".")[0]
+                for main in _names(identity, external.path)
+                if text.startswith(f"{main}.")
+            }
+        name = getattr(rest[0], "value", None) if rest else None
+        if isinstance(name, str) and dotted_name(first) in external.aliases:
             external.patched.add(name)
             external.names.add(name)
+
+
+def called(call: ast.Call) -> str:
+    """The last name of what is called: `setattr` for `monkeypatch.setattr(...)`."""
+    func = call.func
+    return func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")

@@ -114,7 +114,7 @@ def _ready(layout: Layout, step: Step, moved: dict[int, str]) -> tuple[list[int]
     survey = layout.survey
     if step.name == ASSEMBLY:
         if not moved:
-            return [], "nothing else has moved"
+            return [], next(iter(layout.plan.pinned.values()), "nothing else has moved")
         return [
             i for i, item in survey.items.items() if i not in moved and item.kind != "guard"
         ], ""

@@ -14,9 +14,10 @@ from typing import Any
 import libcst as cst
 import libcst.matchers as m
 
-from fastapi_grow.externals import External
+from fastapi_grow.externals import PATCHERS, External
 
-OBJECT_PATCH = m.Call(func=m.Attribute(attr=m.Name("object")))
+NAMES = m.OneOf(*(m.Name(name) for name in sorted(PATCHERS)))
+PATCHER = NAMES | m.Attribute(attr=NAMES)
 
 
 @dataclass(frozen=True)
@@ -54,21 +55,13 @@ class _Repoint(cst.CSTTransformer):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def leave_SimpleString(
-        self, original_node: cst.SimpleString, updated_node: cst.SimpleString
-    ) -> cst.SimpleString:
-        text = updated_node.evaluated_value
-        for main in self.mains if isinstance(text, str) else ():
-            rest = str(text).removeprefix(f"{main}.")
-            name = rest.split(".")[0]
-            if rest != text and name in self.targets:
-                quote = f"{updated_node.prefix}{updated_node.quote}"
-                new = f"{self.targets[name].dotted}.{rest}"
-                return updated_node.with_changes(value=f"{quote}{new}{updated_node.quote}")
-        return updated_node
-
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.Call:
         args = updated_node.args
+        if not args or not m.matches(updated_node.func, PATCHER):
+            return updated_node
+        if isinstance(args[0].value, cst.SimpleString):
+            first = args[0].with_changes(value=self._repointed(args[0].value))
+            return updated_node.with_changes(args=[first, *args[1:]])
         if len(args) < 2 or not self._is_main(args[0].value):
             return updated_node
         name = args[1].value
@@ -101,6 +94,17 @@ class _Repoint(cst.CSTTransformer):
             return target
         alias = self._module(self.targets[target.attr.value])
         return target.with_changes(value=cst.parse_expression(alias))
+
+    def _repointed(self, node: cst.SimpleString) -> cst.SimpleString:
+        """`"main.predict"` as `"app.services.predict"`."""
+        text = node.evaluated_value
+        for main in self.mains if isinstance(text, str) else ():
+            rest = str(text).removeprefix(f"{main}.")
+            name = rest.split(".")[0]
+            if rest != text and name in self.targets:
+                new = f"{self.targets[name].dotted}.{rest}"
+                return node.with_changes(value=f"{node.prefix}{node.quote}{new}{node.quote}")
+        return node
 
     def _is_main(self, node: cst.BaseExpression) -> bool:
         return cst.Module([]).code_for_node(node) in self.aliases

@@ -50,7 +50,8 @@ def plan_small(survey: Survey, small: int = SMALL) -> Plan:
 
     Modules under `small` lines join a neighbour.
     """
-    pinned = reflective(survey)
+    reasons = reflective(survey)
+    pinned = dict.fromkeys(survey.items, next(iter(reasons.values()))) if reasons else {}
     _free_routes_of_owner(survey)
     bundles = bundles_of(survey)
     groups = group_routes(survey, bundles, small)

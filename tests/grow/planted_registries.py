@@ -61,18 +61,13 @@ TRAPS = [
         "importing MAIN still brings every table",
         """
         from fastapi import FastAPI
-        from sqlalchemy import ForeignKey, create_engine
-        from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+        from sqlalchemy import Column, ForeignKey, Integer, Table, create_engine
+        from sqlalchemy.orm import DeclarativeBase
         class Base(DeclarativeBase):
             pass
         engine = create_engine("sqlite://")
-        class User(Base):
-            __tablename__ = "users"
-            id: Mapped[int] = mapped_column(primary_key=True)
-        class Audit(Base):
-            __tablename__ = "audit"
-            id: Mapped[int] = mapped_column(primary_key=True)
-            user: Mapped[int] = mapped_column(ForeignKey("users.id"))
+        users = Table("users", Base.metadata, Column("id", Integer, primary_key=True))
+        audit = Table("audit", Base.metadata, Column("user", ForeignKey("users.id")))
         app = FastAPI()
         @app.get("/health")
         def health(): return "ok"
@@ -85,7 +80,7 @@ TRAPS = [
         found = compare_metadata(MigrationContext.configure(connection), Base.metadata)
     print([(kind, table.name) for kind, table in found])
     """,
-        moved=("Base", "User", "Audit"),
+        moved=("Base", "users", "audit"),
         files={"env.py": "from main import Base, engine\n"},
     ),
     Trap(

@@ -219,6 +219,9 @@ def test_by_assignment():
         @app.post("/items")
         def items(item: "Item") -> List[Item]:
             return [item]
+        @app.post("/labels")
+        def label(item: "Item"):
+            return item.name
         """,
         """
     import json, main
@@ -226,7 +229,7 @@ def test_by_assignment():
     print(json.dumps(main.app.openapi(), sort_keys=True))
     item = {"name": "a", "price": 2}
     print(client.post("/orders", json={"items": [item]}).text)
-    print(client.post("/items", json=item).text)
+    print(client.post("/items", json=item).text, client.post("/labels", json=item).text)
     """,
         moved=("Order", "Item", "order", "items", "total"),
     ),
