@@ -187,6 +187,25 @@ TRAPS = [
         files={"vendored/greeting.py": "import os\nTEXT = os.getenv('STAGE', 'none')\n"},
     ),
     Trap(
+        15,
+        "a setting that depends on a call left behind is left with it",
+        """
+        from fastapi import FastAPI
+        app = FastAPI()
+        log = []
+        def announce(text: str) -> int:
+            log.append(text)
+            return len(log)
+        app.state.first = announce("first")
+        SECOND = announce("second")
+        @app.get("/order")
+        def order(): return [SECOND, app.state.first, log]
+        """,
+        "import main; print(TestClient(main.app).get('/order').text)",
+        moved=("log",),
+        refused="the order of effects",
+    ),
+    Trap(
         16,
         "a spawned process runs the effects once, as before",
         """

@@ -143,15 +143,19 @@ TRAPS = [
         def same(): return 1
         @app.get("/twice/again")
         def same(): return 2
+        report = {"a": 1}
+        COPY = dict(report)
+        @app.get("/report")
+        def report(): return COPY
         @app.get("/missing")
         def missing(): return another_missing_one.x if FAST else "none"
         """,
         """
     import json, main
     client = TestClient(main.app)
-    for path in ("/a", "/b", "/pick", "/twice", "/twice/again", "/missing", "/factory/made"):
+    for path in ("/a", "/b", "/pick", "/twice", "/twice/again", "/missing", "/report"):
         print(client.get(path).text)
-    print(json.dumps(main.app.openapi(), sort_keys=True))
+    print(client.get("/factory/made").text, json.dumps(main.app.openapi(), sort_keys=True))
     """,
         moved=("both", "read", "make_app", "ENGINE"),
     ),

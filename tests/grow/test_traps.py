@@ -32,4 +32,4 @@ def names_moved(growth) -> set[str]:
 
 
 def test_all_traps_are_planted():
-    assert [trap.number for trap in TRAPS] == list(range(1, 29))
+    assert {trap.number for trap in TRAPS} == set(range(1, 29))
