@@ -15,6 +15,7 @@ from fastapi_grow.locate import Way, ways_to_import
 from fastapi_grow.maybe import maybe_unbound
 from fastapi_grow.observe import Observer, ProbeFailed, literals
 from fastapi_grow.plan import plan_small
+from fastapi_grow.scope import dotted_name
 from fastapi_grow.suite import Suite, find_suite
 from fastapi_grow.survey import Survey, survey
 from fastapi_grow.verify import Verifier
@@ -62,10 +63,19 @@ def read_text(path: Path) -> str:
 
 def is_grown(found: Survey) -> bool:
     """Is there nothing in MAIN but imports, `__all__` and a `__main__` guard?"""
-    return bool(found.imports) and all(
-        item.kind == "guard" or item.names.binds <= {"__all__", "__getattr__"}
-        for item in found.items.values()
-    )
+    trees = [item.statement.tree for item in found.items.values() if item.kind != "guard"]
+    only_gives_out = found.app is None and all(_gives_out(tree) for tree in trees)
+    return only_gives_out and bool(trees or found.imported.get("app"))
+
+
+def _gives_out(tree: ast.stmt) -> bool:
+    """Is it `__all__ = ...`, `def __getattr__` or imports under `if __package__:`?"""
+    if isinstance(tree, ast.If):
+        parts = [*tree.body, *tree.orelse]
+        return all(isinstance(part, ast.Import | ast.ImportFrom) for part in parts)
+    if isinstance(tree, ast.Assign):
+        return dotted_name(tree.targets[0]) == "__all__"
+    return isinstance(tree, ast.FunctionDef) and tree.name == "__getattr__"
 
 
 def factory_of(found: Survey) -> str | None:
@@ -87,7 +97,6 @@ def lay_out(found: Survey, way: Way, known: list[External], small: int = SMALL) 
     if any(external.star for external in known):
         taken |= {name for name in found.definers if not name.startswith("_")}
     exports = {name for name in taken | patched if name in found.definers or name in found.imported}
-    exports |= {found.app} if found.app else set()
     exports |= set(classes_of(found)) | _found_by_name(found)
     through = (found.rebound | patched | maybe_unbound(found)) & set(found.definers)
     plan = plan_small(found, small)
@@ -105,12 +114,18 @@ def classes_of(found: Survey) -> list[str]:
 
 
 def _found_by_name(found: Survey) -> set[str]:
-    """What others look up in MAIN by name: Celery apps, factories, functions in pickles."""
+    """What others look up in MAIN by name.
+
+    Applications and what is made of them (`handler = Mangum(app)`), factories, Celery apps, and
+    functions that a pickle may name.
+    """
     pickles = any(entry.module.split(".")[0] in PICKLING for entry in found.imports)
-    names = {factory_of(found)} - {None}
+    apps = {name for name, owner in found.owners.items() if owner == "app"}
+    names = {factory_of(found), *apps} - {None}
     for item in found.items.values():
-        if found.resolve(getattr(item.statement.tree, "value", None)) == "celery.Celery":
-            names |= item.names.binds
+        made = found.resolve(getattr(item.statement.tree, "value", None))
+        if made == "celery.Celery" or (item.kind == "constant" and item.names.now & apps):
+            names |= item.names.binds & set(found.definers)
         if pickles and item.kind in {"service", "ml"}:
             names |= item.names.binds & set(found.definers)
     return {str(name) for name in names}

@@ -45,6 +45,8 @@ def grow_small(options: Options, target: Target, say: Say) -> Outcome | None:
 
 def _watched(verifier: Verifier) -> str:
     tests = f", {len(verifier.results)} tests" if verifier.results else ""
+    if verifier.no_tests:
+        tests = f"; its tests cannot be run and are not compared: {verifier.no_tests}"
     return f"  {len(verifier.requests)} requests answered{tests}"
 
 

@@ -19,6 +19,7 @@ from fastapi_grow.identity import Identity
 from fastapi_grow.observe import copy_project
 
 PATIENCE = 300  # seconds
+NOT_RUN = "pytest"  # the name under which it says why there is no report
 Results = dict[str, str]
 
 
@@ -49,10 +50,13 @@ class Suite:
             return self._pytest(base, Path(folder) / "report.xml")
 
     def _status(self, command: str, base: Path) -> str:
-        done = subprocess.run(  # noqa: S602 - the user's own command
-            command, shell=True, cwd=base, capture_output=True, timeout=PATIENCE, check=False,
-            env=_environment(),
-        )  # fmt: skip
+        try:
+            done = subprocess.run(  # noqa: S602 - the user's own command
+                command, shell=True, cwd=base, capture_output=True, timeout=PATIENCE, check=False,
+                env=_environment(),
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return f"no end after {PATIENCE} seconds"
         return "passed" if done.returncode == 0 else f"exit status {done.returncode}"
 
     def _pytest(self, base: Path, report: Path) -> Results:
@@ -65,12 +69,16 @@ class Suite:
             "no:cacheprovider",
             f"--junitxml={report}",
         ]
-        done = subprocess.run(  # noqa: S603 - the interpreter that the user named
-            [*command, *map(str, self.files)], cwd=base, capture_output=True, text=True,
-            timeout=PATIENCE, check=False, env=_environment(), stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(  # noqa: S603 - the interpreter that the user named
+                [*command, *map(str, self.files)], cwd=base, capture_output=True, text=True,
+                timeout=PATIENCE, check=False, env=_environment(), stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return {NOT_RUN: f"no end after {PATIENCE} seconds"}
         if not report.exists():
-            return {"pytest": (done.stdout + done.stderr).strip().splitlines()[-1:][0]}
+            said = (done.stdout + done.stderr).strip().splitlines()
+            return {NOT_RUN: said[-1] if said else f"exit status {done.returncode}"}
         return read_report(report)
 
 

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from fastapi_grow.compare import Difference, differences
 from fastapi_grow.observe import Observer, ProbeFailed
-from fastapi_grow.suite import Results, Suite, changes
+from fastapi_grow.suite import NOT_RUN, Results, Suite, changes
 from fastapi_grow.traffic import Request, generate
 
 SLOW = 1.0  # seconds; a route that takes longer is left out: time itself would be compared
@@ -36,6 +36,7 @@ class Verifier:
     reports: list[Report] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     results: Results = field(default_factory=dict)
+    no_tests: str = ""  # why the tests that there are cannot be run
     seconds: float = 0.0  # spent in the app and its tests, not in the tool
 
     def learn(self, words: list[str], count: int) -> None:
@@ -55,6 +56,9 @@ class Verifier:
             again = [lambda: self._look_at(self.old)] * (2 if slow else 1)
             *reports, self.results = together(*again, lambda: self._run_tests(self.old, {}))
             self.reports = reports if slow else [trial, *reports]
+            if set(self.results) == {NOT_RUN}:
+                self.no_tests, self.results = self.results[NOT_RUN], {}
+                self.suite = replace(self.suite, files=())
 
     def judge(self, files: Files, edited: Mapping[Path, str]) -> list[Difference]:
         """What differs between the old app and the one in `files`; empty is proof."""
@@ -102,11 +106,14 @@ class Verifier:
             found = [c for c in changes(self.results, now) if c.split(": ")[0] not in moody]
         return [Difference("tests", line) for line in found]
 
-    def _look_at(self, files: Files) -> Report:
-        return self.observer.observe(files, self.requests)
+    def _look_at(self, files: Files, *, server: bool = False) -> Report:
+        try:
+            return self.observer.observe(files, self.requests, server=server)
+        except ProbeFailed as error:
+            return {"error": str(error)}
 
     def _serve(self, files: Files) -> Report:
-        return {**self.observer.observe(files, self.requests, server=True), "events": []}
+        return {**self._look_at(files, server=True), "events": []}
 
     def _run_tests(self, files: Files, edited: Mapping[Path, str]) -> Results:
         return self.suite.run(files, edited) if self.suite else {}
