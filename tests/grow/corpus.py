@@ -130,8 +130,9 @@ def complaints(old: Path, new: Path, python: str, environment: dict[str, str]) -
         error = run(python, f"import {name}", new.parent, environment)[1]
         found += [f"{name} does not import alone: {error}"] if error else []
     found += sorted(imports_at_fault(new, package) - imports_at_fault(old))
+    command = [sys.executable, "-m", "fastapi_grow", "small", str(new)]
     again = subprocess.run(
-        [sys.executable, "-m", "fastapi_grow", "small", str(new), "--into", str(new.parent / "again")],
+        [*command, "--into", str(new.parent / "again")],
         capture_output=True, text=True, check=False, cwd=HERE,
     )  # fmt: skip
     found += [] if "has grown already" in again.stdout else ["growing it again does something"]
