@@ -27,6 +27,7 @@ class _Through(cst.CSTTransformer):
         super().__init__()
         self.through = through
         self.hidden: list[set[str]] = []  # names that are local, by enclosing scope
+        self.classes: list[int] = []  # which of these scopes are class bodies
         self.skip: set[int] = set()  # ids of Name nodes that are no variables
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
@@ -93,6 +94,14 @@ class _Through(cst.CSTTransformer):
     def visit_ClassDef(self, node: cst.ClassDef) -> None:
         self.skip.add(id(node.name))
 
+    def visit_ClassDef_body(self, node: cst.ClassDef) -> None:
+        self.classes.append(len(self.hidden))
+        self.hidden.append(_fields(node))
+
+    def leave_ClassDef_body(self, node: cst.ClassDef) -> None:
+        self.classes.pop()
+        self.hidden.pop()
+
     def visit_Attribute(self, node: cst.Attribute) -> None:
         self.skip.add(id(node.attr))
 
@@ -130,9 +139,17 @@ class _Through(cst.CSTTransformer):
         name = original_node.value
         if name not in self.through or id(original_node) in self.skip:
             return updated_node
-        if any(name in hidden for hidden in self.hidden):
+        if self._is_hidden(name):
             return updated_node
         return cst.parse_expression(self.through[name])
+
+    def _is_hidden(self, name: str) -> bool:
+        """Is it local here? The names of a class body are seen there, not in its methods."""
+        innermost = len(self.hidden) - 1
+        return any(
+            name in hidden and (depth == innermost or depth not in self.classes)
+            for depth, hidden in enumerate(self.hidden)
+        )
 
     def _locals(self, node: cst.CSTNode) -> set[str]:
         """Names of `through` that are local to this function and not to the module."""
@@ -146,3 +163,20 @@ class _Through(cst.CSTTransformer):
             for name in self.through
             if name in scope.get_identifiers() and scope.lookup(name).is_local()
         }
+
+
+def _fields(node: cst.ClassDef) -> set[str]:
+    """The names that the body of a class binds itself."""
+    targets = [
+        target
+        for line in node.body.body
+        for part in (line.body if isinstance(line, cst.SimpleStatementLine) else [])
+        for target in _targets(part)
+    ]
+    return {target.value for target in targets if isinstance(target, cst.Name)}
+
+
+def _targets(node: cst.CSTNode) -> list[cst.BaseExpression]:
+    if isinstance(node, cst.Assign):
+        return [target.target for target in node.targets]
+    return [node.target] if isinstance(node, cst.AnnAssign) else []

@@ -17,8 +17,14 @@ UNCHANGED = [
     pytest.param("def model(): pass", id="and the name of a definition"),
     pytest.param("def f():\n    import model\n    return model", id="and a local import"),
     pytest.param('x = "model"', id="and a string"),
+    pytest.param("class A:\n    model: str\n    count = 1", id="and the fields of a class"),
 ]
 CHANGED = [
+    pytest.param(
+        "class A:\n    model: str = count\n    def f(self):\n        return model",
+        "class A:\n    model: str = state.count\n    def f(self):\n        return state.model",
+        id="in the methods of a class with such a field",
+    ),
     pytest.param("x = model", "x = state.model", id="a reading"),
     pytest.param("x = model.name", "x = state.model.name", id="the start of a chain"),
     pytest.param(
