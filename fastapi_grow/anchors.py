@@ -75,7 +75,8 @@ def _entangled(survey: Survey, group: Group, stay: set[int], groups: list[Group]
             continue
         for owner in {route.owner for routes in group.routes.values() for route in routes}:
             paths = paths_left(survey, item, owner)
-            near = [i for i in group.items - stay if meets(paths, group.routes.get(i, []))]
+            own = {i: [r for r in group.routes.get(i, []) if r.owner == owner] for i in group.items}
+            near = [i for i in group.items - stay if meets(paths, own[i])]
             before = [i for i in near if i < index]
             after = [i for i in near if i > index]
             if before and after:

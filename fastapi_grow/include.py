@@ -29,11 +29,12 @@ class Router:
     owner: str
     prefix: str
     items: frozenset[int]  # the moved routes that hang on it
+    name: str = "router"
 
     @property
     def line(self) -> str:
         prefix = f'prefix="{self.prefix}"' if self.prefix else ""
-        return f"router = APIRouter({prefix})\n"
+        return f"{self.name} = APIRouter({prefix})\n"
 
 
 def router_in(survey: Survey, plan: Plan, homes: Mapping[int, str], module: str) -> Router | None:
@@ -51,7 +52,9 @@ def router_in(survey: Survey, plan: Plan, homes: Mapping[int, str], module: str)
     if not apps:
         return None
     routes = [route for found in items.values() for route in found]
-    return Router(module, apps[0], common_prefix(routes), frozenset(items))
+    taken = {*survey.definers, *survey.imported}
+    name = "router" if "router" not in taken else f"{apps[0]}_router"
+    return Router(module, apps[0], common_prefix(routes), frozenset(items), name)
 
 
 def common_prefix(routes: list[Route]) -> str:

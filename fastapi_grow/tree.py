@@ -86,7 +86,7 @@ def _place(layout: Layout, draft: Draft, router: Router | None) -> Place:
         draft.module,
         layout.identity.name,
         layout.identity.path.name,
-        router="router" if router else "",
+        router=router.name if router else "",
         owner=router.owner if router else layout.survey.app or "",
         prefix=router.prefix if router else "",
         through=_through(layout, draft),
@@ -138,7 +138,9 @@ def _assemble(layout: Layout, draft: Draft) -> None:
             draft.parts.append(Part(item.index, registrations(node, layout.survey.app or "")))
     for position, router in placed(layout.survey, layout.plan, layout.homes, draft.module):
         alias = alias_of(layout, draft, router.module)
-        draft.parts.append(Part(position, f"{router.owner}.include_router({alias}.router)\n"))
+        draft.parts.append(
+            Part(position, f"{router.owner}.include_router({alias}.{router.name})\n")
+        )
 
 
 def _path(layout: Layout, module: str) -> str:
