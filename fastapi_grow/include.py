@@ -51,10 +51,15 @@ def router_in(survey: Survey, plan: Plan, homes: Mapping[int, str], module: str)
     apps = [owner for owner in owners if survey.owners[owner] == "app"]
     if not apps:
         return None
-    routes = [route for found in items.values() for route in found]
+    items = {i: own for i, routes in items.items() if (own := _of(apps[0], routes))}
+    routes = [route for own in items.values() for route in own]
     taken = {*survey.definers, *survey.imported}
     name = "router" if "router" not in taken else f"{apps[0]}_router"
     return Router(module, apps[0], common_prefix(routes), frozenset(items), name)
+
+
+def _of(owner: str, routes: list[Route]) -> list[Route]:
+    return [route for route in routes if route.owner == owner]
 
 
 def common_prefix(routes: list[Route]) -> str:
