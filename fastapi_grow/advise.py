@@ -8,7 +8,8 @@ from fastapi_grow.groups import Group
 from fastapi_grow.plan import plan_small
 from fastapi_grow.session import is_grown, read_app
 
-TINY_LINES, TINY_ROUTES = 450, 15  # up to both, one file is the easiest to read
+SHORT_LINES = 350  # up to so many, one file is the easiest to read
+TINY_LINES, TINY_ROUTES = 450, 15  # up to both as well
 LARGE_LINES, LARGE_ROUTES = 3000, 80  # beyond either, flat modules grow too long
 
 
@@ -29,10 +30,10 @@ def advise(main: Path) -> list[str]:
 
 
 def _verdict(name: str, lines: int, routes: int, resources: int) -> str:
-    if lines <= TINY_LINES and routes <= TINY_ROUTES:
+    if lines <= SHORT_LINES or (lines <= TINY_LINES and routes <= TINY_ROUTES):
         return (
-            f"Stay tiny: {name} can be read in one sitting"
-            f" (up to {TINY_LINES} lines and {TINY_ROUTES} routes)."
+            f"Stay tiny: {name} can be read in one sitting (up to {SHORT_LINES} lines,"
+            f" or {TINY_LINES} with no more than {TINY_ROUTES} routes)."
         )
     if lines > LARGE_LINES or routes > LARGE_ROUTES:
         return (
