@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi_grow.groups import Group
 from fastapi_grow.plan import plan_small
-from fastapi_grow.session import is_grown, read_app
+from fastapi_grow.subject import is_grown, read_app
 
 SHORT_LINES = 350  # up to so many, one file is the easiest to read
 TINY_LINES, TINY_ROUTES = 450, 15  # up to both as well

@@ -15,8 +15,8 @@ from fastapi_grow.locate import NoMain, find_main
 from fastapi_grow.observe import ProbeFailed
 from fastapi_grow.outline import outline
 from fastapi_grow.results import Done, Outcome
-from fastapi_grow.session import NotAnApp, Options, read_app
 from fastapi_grow.small import grow_small
+from fastapi_grow.subject import NotAnApp, Options, read_app
 from fastapi_grow.target import Target, base_of
 
 GROWN, REFUSED, USAGE = 0, 1, 2
@@ -38,6 +38,9 @@ example:
 never changed: paths, names and order of routes, the OpenAPI document, answers, log names, task
 names, the order of effects at import, what `uvicorn main:app` and `python main.py` start. A step
 that cannot be proved is left out and named; the others go on.
+
+exit status: 0 grown and proved (or grown already), 1 nothing could be moved or a difference was
+found, and nothing was changed; 2 wrong usage, or the app cannot be imported.
 
 the app is started and sent requests on this machine, with your environment: let DATABASE_URL and
 the like point at something you can lose.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fastapi_grow.compare import Difference, differences
-from fastapi_grow.session import Options, read_text, survey_loosely, watch
+from fastapi_grow.subject import Options, read_text, survey_loosely, watch
 
 
 def compare_apps(old: Options, new: Options) -> list[Difference]:

@@ -10,7 +10,7 @@ from fastapi_grow.externals import externals
 from fastapi_grow.include import Unplaceable
 from fastapi_grow.layout import Layout
 from fastapi_grow.locate import ways_to_import
-from fastapi_grow.session import Options, is_grown, lay_out, read_app
+from fastapi_grow.subject import Options, is_grown, lay_out, read_app
 from fastapi_grow.tree import write_tree
 
 

@@ -16,7 +16,7 @@ from fastapi_grow.growth import Growth, all_steps, grow
 from fastapi_grow.layout import Layout
 from fastapi_grow.plan import Step
 from fastapi_grow.results import Done, Outcome, Skipped, StepResult
-from fastapi_grow.session import Options, is_grown, lay_out, read_app, watch
+from fastapi_grow.subject import Options, is_grown, lay_out, read_app, watch
 from fastapi_grow.target import Target
 from fastapi_grow.verify import Verifier
 

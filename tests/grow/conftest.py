@@ -14,7 +14,7 @@ from fastapi_grow.evidence import project_of
 from fastapi_grow.externals import externals
 from fastapi_grow.growth import Growth, all_steps, grow
 from fastapi_grow.locate import ways_to_import
-from fastapi_grow.session import Options, lay_out, read_app, watch
+from fastapi_grow.subject import Options, lay_out, read_app, watch
 
 
 class Trusting:
