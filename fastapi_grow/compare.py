@@ -35,6 +35,11 @@ class Difference:
     def check(self) -> str:
         return CHECKS[self.facet]
 
+    @property
+    def place(self) -> str:
+        """Where it is, without what was found there."""
+        return f"{self.facet} {self.text.split(': ')[0]}"
+
     def __str__(self) -> str:
         return f"{self.facet}: {self.text}"
 
