@@ -1,0 +1,256 @@
+"""What kind of thing each statement of MAIN is, in the words of the field.
+
+A kind says where a good engineer would look for it: a schema, a table, a dependency, a route.
+Bases and callables are resolved through the imports, so `from pydantic import BaseModel as B` and
+a class that inherits from another class of MAIN are both understood.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from fastapi_grow.scope import dotted_name
+from fastapi_grow.survey import Item, Survey
+
+VERBS = {
+    "get", "post", "put", "patch", "delete", "head", "options", "trace",
+    "api_route", "websocket", "route", "websocket_route",
+}  # fmt: skip
+ADD_ROUTE = {"add_api_route", "add_api_websocket_route", "add_route", "add_websocket_route"}
+REGISTRATIONS = {"exception_handler": "handler", "middleware": "middleware", "on_event": "event"}
+
+BASES = {
+    "schema": (
+        "pydantic.", "enum.", "typing.TypedDict", "typing_extensions.TypedDict",
+        "typing.NamedTuple", "typing.Protocol",
+    ),
+    "table": ("sqlmodel.SQLModel",),
+    "base": ("sqlalchemy.orm.DeclarativeBase", "sqlalchemy.ext.asyncio.AsyncAttrs"),
+    "settings": ("pydantic_settings.BaseSettings", "pydantic.BaseSettings"),
+    "middleware": ("starlette.middleware.",),
+    "endpoint": ("starlette.endpoints.",),
+}  # fmt: skip
+EXCEPTIONS = ("Exception", "ValueError", "RuntimeError", "HTTPException", "LookupError", "KeyError")
+
+CALLS = {
+    "base": ("sqlalchemy.ext.declarative.declarative_base", "sqlalchemy.orm.declarative_base",
+             "sqlalchemy.MetaData", "sqlalchemy.orm.registry"),
+    "engine": ("sqlalchemy.create_engine", "sqlmodel.create_engine", "sqlalchemy.engine.",
+               "sqlalchemy.ext.asyncio.", "sqlalchemy.orm.sessionmaker",
+               "sqlalchemy.orm.scoped_session", "motor.", "pymongo.", "redis.", "asyncpg.",
+               "databases.Database", "sqlite3.", "psycopg"),
+    "table": ("sqlalchemy.Table",),
+    "security": ("fastapi.security.", "passlib.", "pwdlib.", "bcrypt."),
+    "logger": ("logging.getLogger", "structlog.get_logger", "loguru."),
+    "template": ("fastapi.templating.", "starlette.templating.", "jinja2."),
+    "task": ("celery.",),
+    "ml": ("joblib.", "pickle.", "torch.", "tensorflow.", "keras.", "transformers.", "onnxruntime.",
+           "sklearn.", "xgboost.", "lightgbm.", "spacy.", "sentence_transformers."),
+}  # fmt: skip
+CONTAINERS = {"list", "dict", "set", "collections.defaultdict", "collections.deque"}
+MUTATORS = {"append", "update", "extend", "add", "insert", "setdefault", "pop", "remove", "clear"}
+MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
+SECURITY_WORDS = ("token", "password", "hash", "jwt", "auth", "credential")
+SECURITY_MODULES = ("jose", "jwt", "passlib", "bcrypt", "pwdlib", "authlib", "hashlib")
+
+
+def classify(survey: Survey) -> None:
+    """Give every item of `survey` its kind."""
+    for item in survey.items.values():
+        item.kind = _kind(survey, item)
+    dependencies = _names_in_depends(survey)
+    for item in survey.items.values():
+        if item.kind in {"service", "session"} and item.names.binds & dependencies:
+            item.kind = "session" if item.kind == "session" else "dependency"
+
+
+def _kind(survey: Survey, item: Item) -> str:
+    tree = item.statement.tree
+    if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
+        return registered_as(survey, item) or _function_kind(survey, item, tree)
+    if isinstance(tree, ast.ClassDef):
+        return registered_as(survey, item) or _class_kind(survey, tree)
+    if isinstance(tree, ast.Assign | ast.AnnAssign):
+        return _value_kind(survey, item, tree.value)
+    if isinstance(tree, ast.If) and "__name__" in item.names.now:
+        return "guard"
+    if is_route_call(survey, tree):
+        return "route"
+    blocks = ast.If | ast.Try | ast.With
+    if isinstance(tree, blocks) and item.names.binds and not _mentions_owner(survey, item):
+        return _block_kind(survey, tree)
+    return "effect"
+
+
+def _block_kind(survey: Survey, tree: ast.stmt) -> str:
+    """`try: engine = create_engine(...)` is an engine; most blocks only choose a constant."""
+    made = {survey.resolve(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    engine = any(name.startswith(CALLS["engine"]) for name in made)
+    return "engine" if engine else "constant"
+
+
+def registered_as(survey: Survey, item: Item) -> str | None:
+    """`route`, `handler`, `middleware`, `event` or `task` when a decorator registers it."""
+    kinds = []
+    for decorator in getattr(item.statement.tree, "decorator_list", []):
+        dotted = dotted_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
+        owner, _, method = (dotted or "").rpartition(".")
+        if owner in survey.owners:
+            kinds.append("route" if method in VERBS else REGISTRATIONS.get(method, "registered"))
+        elif method in {"task"} or survey.resolve(decorator) == "celery.shared_task":
+            kinds.append("task")
+    return next((kind for kind in kinds if kind != "route"), kinds[0]) if kinds else None
+
+
+def is_route_call(survey: Survey, tree: ast.stmt) -> bool:
+    """Is it `app.get("/x")(endpoint)` or `app.add_api_route("/x", endpoint)`?"""
+    call = tree.value if isinstance(tree, ast.Expr) else None
+    if not isinstance(call, ast.Call):
+        return False
+    inner = call.func.func if isinstance(call.func, ast.Call) else call.func
+    owner, _, method = (dotted_name(inner) or "").rpartition(".")
+    wanted = VERBS if isinstance(call.func, ast.Call) else ADD_ROUTE
+    return owner in survey.owners and method in wanted
+
+
+def _mentions_owner(survey: Survey, item: Item) -> bool:
+    return bool(item.names.reads & set(survey.owners))
+
+
+def _class_kind(survey: Survey, tree: ast.ClassDef) -> str:
+    if tree.name.endswith(("Settings", "Config")) and tree.name[0].isupper():
+        return "settings"
+    seen = {tree.name}
+    for base in tree.bases:
+        kind = _base_kind(survey, base, seen)
+        if kind == "base" and tree.bases and _is_own_class(survey, base):
+            return "table"
+        if kind:
+            return kind
+    decorators = {survey.resolve(d) for d in tree.decorator_list}
+    if decorators & {"dataclasses.dataclass", "pydantic.dataclasses.dataclass"}:
+        return "schema"
+    return "service"
+
+
+def _is_own_class(survey: Survey, node: ast.expr) -> bool:
+    return dotted_name(node) in survey.definers
+
+
+def _base_kind(survey: Survey, base: ast.expr, seen: set[str]) -> str | None:
+    name = survey.resolve(base)
+    for kind in ("settings", "base", "table", "schema", "middleware", "endpoint"):
+        if name.startswith(BASES[kind]):
+            return kind
+    if name.rsplit(".", 1)[-1] in EXCEPTIONS or name.endswith(("Error", "Exception")):
+        return "exception"
+    if name in seen:
+        return None
+    for index in survey.definers.get(name, []):
+        tree = survey.items[index].statement.tree
+        if isinstance(tree, ast.ClassDef):
+            return _class_kind_of_base(survey, tree, seen | {name})
+        if isinstance(tree, ast.Assign) and survey.resolve(tree.value).startswith(CALLS["base"]):
+            return "base"
+    return None
+
+
+def _class_kind_of_base(survey: Survey, tree: ast.ClassDef, seen: set[str]) -> str | None:
+    return next((k for base in tree.bases if (k := _base_kind(survey, base, seen))), None)
+
+
+def _function_kind(survey: Survey, item: Item, tree: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    decorators = {survey.resolve(d) for d in tree.decorator_list}
+    if any(name.endswith("asynccontextmanager") for name in decorators) and _is_lifespan(
+        survey, tree
+    ):
+        return "lifespan"
+    used = {survey.items[index].kind for index in item.uses if index in survey.items}
+    targets = {
+        entry.target.split(".")[0] for n in item.names.reads for entry in survey.imported.get(n, [])
+    }
+    if used & {"engine", "base"} and not used & {"table", "schema"}:
+        return "session"
+    if targets & {kind.rstrip(".") for kind in CALLS["ml"]} - {"pickle"}:
+        return "ml"
+    words = tree.name.lower()
+    if targets & set(SECURITY_MODULES) or (
+        "security" in used and any(w in words for w in SECURITY_WORDS)
+    ):
+        return "security"
+    if "sqlite3" in targets and not used & {"table", "schema"}:
+        return "session"
+    return "service"
+
+
+def _is_lifespan(survey: Survey, tree: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(
+        isinstance(node, ast.keyword)
+        and node.arg == "lifespan"
+        and dotted_name(node.value) == tree.name
+        for item in survey.items.values()
+        for node in ast.walk(item.statement.tree)
+    )
+
+
+def _value_kind(survey: Survey, item: Item, value: ast.expr | None) -> str:
+    if item.names.binds & set(survey.owners):
+        return survey.owners[next(iter(item.names.binds))]
+    if item.names.binds & survey.rebound:
+        return "state"
+    called = survey.resolve(value) if isinstance(value, ast.Call) else ""
+    for kind, prefixes in CALLS.items():
+        if called.startswith(prefixes):
+            return kind
+    calls = [node for node in ast.walk(value) if isinstance(node, ast.Call)] if value else []
+    if {"fastapi.Depends", "fastapi.Security"} & {survey.resolve(call) for call in calls}:
+        return "dependency"
+    if _is_type_alias(survey, value):
+        return "schema"
+    names = item.names.binds
+    if isinstance(value, MUTABLE) or called in CONTAINERS:
+        return "state" if names & _changed_names(survey) else "constant"
+    return "constant"
+
+
+def _changed_names(survey: Survey) -> set[str]:
+    """Names of containers that some statement of MAIN changes in place."""
+    return {
+        name
+        for item in survey.items.values()
+        for node in ast.walk(item.statement.tree)
+        for name in [_changed_name(node)]
+        if name
+    }
+
+
+def _changed_name(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        base = node.func.value if node.func.attr in MUTATORS else None
+    elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+        base = node.value
+    elif isinstance(node, ast.AugAssign):
+        base = node.target
+    else:
+        return None
+    while isinstance(base, ast.Subscript | ast.Attribute):
+        base = base.value
+    return base.id if isinstance(base, ast.Name) else None
+
+
+def _is_type_alias(survey: Survey, value: ast.expr | None) -> bool:
+    if not isinstance(value, ast.Subscript):
+        called = survey.resolve(value) if isinstance(value, ast.Call) else ""
+        return called in {"typing.TypeVar", "typing.NewType", "pydantic.create_model"}
+    return survey.resolve(value).startswith("typing")
+
+
+def _names_in_depends(survey: Survey) -> set[str]:
+    """Names passed to `Depends(...)` or `Security(...)` anywhere in MAIN."""
+    nodes = (node for item in survey.items.values() for node in ast.walk(item.statement.tree))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and node.args]
+    return {
+        (dotted_name(call.args[0]) or "").split(".")[0]
+        for call in calls
+        if survey.resolve(call).rsplit(".", 1)[-1] in {"Depends", "Security"}
+    }

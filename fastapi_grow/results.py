@@ -1,0 +1,59 @@
+"""What became of a step, of the checks and of the whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fastapi_grow.plan import Step
+from fastapi_grow.tree import Tree
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step is proved: nothing that can be seen has changed."""
+
+    step: Step
+    moved: list[str]
+    result: str = "done"
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """The step was not taken, or taken back, because it cannot be proved."""
+
+    step: Step
+    reason: str
+    moved: list[str] = field(default_factory=list)
+    result: str = "skipped"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The step could not be written or checked: an error of ours, reported as it is."""
+
+    step: Step
+    reason: str
+    moved: list[str] = field(default_factory=list)
+    result: str = "failed"
+
+
+StepResult = Done | Skipped | Failed
+
+
+@dataclass
+class Outcome:
+    """The grown project, or the reason that there is none."""
+
+    tree: Tree | None
+    steps: list[StepResult]
+    checks: dict[str, str]
+    before: int
+    root: int
+    assembling: int
+    seconds: float = 0.0
+    tool_seconds: float = 0.0  # of these, not spent in the app and its tests
+
+    @property
+    def grown(self) -> bool:
+        return any(isinstance(step, Done) for step in self.steps)

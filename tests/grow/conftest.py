@@ -1,0 +1,82 @@
+"""Planted apps on disk, grown with and without proof, and questions asked in fresh processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from fastapi_grow.edits import patch_edits
+from fastapi_grow.evidence import project_of
+from fastapi_grow.externals import externals
+from fastapi_grow.growth import Growth, all_steps, grow
+from fastapi_grow.locate import ways_to_import
+from fastapi_grow.subject import Options, lay_out, read_app, watch
+
+
+class Trusting:
+    """A verifier that believes everything: what is written must be right by itself."""
+
+    def judge(self, files, edited):
+        return []
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write an app and its companions into a folder, and return MAIN's path."""
+
+    def write(text: str, files: dict[str, str] | None = None, name: str = "old/main.py") -> Path:
+        main = tmp_path / name
+        for path, content in {main.name: text, **(files or {})}.items():
+            target = main.parent / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content)
+        return main
+
+    return write
+
+
+def grow_trusting(main: Path, *, prove: bool = False) -> Growth:
+    """Grow an app by the plan, no module too small; nothing is proved unless it is asked for."""
+    found = read_app(main)
+    way = ways_to_import(main, None, main.parent)[0]
+    known = externals(way.identity, project_of(main))
+    verifier = Trusting()
+    if prove:
+        options = Options(main, python=sys.executable, requests=20, no_tests=True)
+        verifier = watch(found, options)[0]
+    layout = lay_out(found, way, known, small=0)
+    growth = Growth(layout, verifier, lambda trial: patch_edits(trial, known), lambda *told: None)
+    grow(growth, all_steps(layout.plan))
+    return growth
+
+
+@pytest.fixture
+def versions(write):
+    """The folders of the old and of the grown version of an app."""
+
+    def versions(text, files=None, *, prove=False) -> tuple[Path, Path, Growth]:
+        old = write(text, files)
+        growth = grow_trusting(old, prove=prove)
+        edits = {path.name: changed for path, changed in growth.edits.items()}
+        new = write(text, {**(files or {}), **growth.files, **edits}, "new/main.py")
+        return old.parent, new.parent, growth
+
+    return versions
+
+
+def ask_both(script: str, *folders: Path) -> list[str]:
+    """What a script prints in each folder, each in a process of its own, side by side."""
+
+    def ask(folder: Path) -> str:
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", script],
+            cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(ask, folders))

@@ -1,0 +1,70 @@
+"""Homes: where a good engineer would look, without circles, and what must stay."""
+
+from __future__ import annotations
+
+import pytest
+from apps import SHOP
+from conftest import grow_trusting
+
+HEAD = "from fastapi import APIRouter, FastAPI\nfrom pydantic import BaseModel\napp = FastAPI()\n"
+
+
+def homes_of(growth) -> dict[str, str]:
+    survey = growth.layout.survey
+    return {
+        name: home
+        for index, home in growth.layout.homes.items()
+        for name in survey.items[index].names.binds
+    }
+
+
+def test_each_kind_has_its_home(write):
+    homes = homes_of(grow_trusting(write(SHOP)))
+    assert homes["CURRENCY"] == homes["log"] == "config"
+    assert homes["Item"] == homes["Order"] == "schemas"
+    assert homes["items"] == homes["total"] == "state"
+    assert homes["only_some"] == "dependencies"
+    assert homes["book"] == "services"
+    assert homes["read_item"] == "routers/items"
+    assert homes["read_total"] == "routers/orders"
+    assert homes["app"] == "main"
+
+
+@pytest.mark.parametrize(
+    ("statements", "name", "home"),
+    [
+        pytest.param(
+            "def f(): return 1\nclass A(BaseModel):\n    x: int = f()\n", "f", "schemas",
+            id="a function that only a schema needs lives with it",
+        ),
+        pytest.param(
+            "class A(BaseModel):\n    x: int\nFIRST = A(x=1)\n", "FIRST", "schemas",
+            id="a constant made of a schema is lifted to it",
+        ),
+        pytest.param(
+            "def f(): return app.title\n", "f", "main",
+            id="a function that needs the application stays with it",
+        ),
+        pytest.param(
+            "def f(n): return g(n)\ndef g(n): return f(n) if n else app\n", "f", "main",
+            id="functions that call each other stay together",
+        ),
+    ],
+)  # fmt: skip
+def test_home(write, statements, name, home):
+    route = "@app.get('/x')\ndef x(): return 1\nLIMIT = 3\n"
+    assert homes_of(grow_trusting(write(HEAD + statements + route)))[name] == home
+
+
+def test_code_that_may_look_up_any_name_keeps_everything_where_it_is(write):
+    growth = grow_trusting(write(HEAD + "LIMIT = 3\ndef f(name): return globals()[name]\n"))
+    assert growth.tree is None
+    assert "globals() may look any name up" in growth.results[-1].reason
+
+
+def test_a_router_of_ours_does_not_take_the_name_of_theirs(write):
+    theirs = "router = APIRouter(prefix='/a')\n@router.get('')\ndef a(): return 1\n"
+    text = f"{HEAD}{theirs}app.include_router(router)\n@app.get('/a/b')\ndef b(): return 2\n"
+    main = grow_trusting(write(text)).files["app/main.py"]
+    assert "include_router(router)" in main
+    assert ".app_router)" in main
