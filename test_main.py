@@ -278,11 +278,9 @@ def wait_until(condition):
     return found
 
 
-UVICORN = ["-m", "uvicorn", "main:app", "--workers", "2", "--port", "0"]
 FORKS = sys.platform == "linux"
 SERVERS = {
     "plain": lambda: Server("plain", "main.py", WORKER_TIMEOUT="10", MAX_PENDING="12"),
-    "pair": lambda: Server("pair", *UVICORN, WORKER_TIMEOUT="10"),
     "faulty": lambda: Server("faulty", WORKER_TIMEOUT="10", MAX_PENDING="12"),
     "hanging": lambda: Server("hanging", WORKER_TIMEOUT="4"),
     "bad_setting": lambda: Server("bad_setting", WORKER_TIMEOUT="soon"),
@@ -314,12 +312,6 @@ def plain(servers):
 def faulty(servers):
     with servers["faulty"].client() as client:
         yield servers["faulty"], client
-
-
-@pytest.fixture(scope="session")
-def pair(servers):
-    with servers["pair"].client(workers=2) as client:
-        yield servers["pair"], client
 
 
 @pytest.fixture(scope="session")
@@ -1430,31 +1422,3 @@ def test_sigterm_lets_it_record_and_answer_all_that_waits(plain):
 def refuses_connections(client):
     with contextlib.closing(socket.socket()) as one:
         return one.connect_ex((client.base_url.host, client.base_url.port)) != 0
-
-
-def test_a_model_loaded_by_one_of_two_server_processes_is_used_by_both(pair):
-    server, client = pair
-    processes = {
-        int(n) for n in re.findall(r"Started server process \[(\d+)", server.log.read_text())
-    }
-    assert len(processes) == 2
-    for one, other in itertools.permutations(processes):
-        model = trained(classes=SPECIES[:: -1 if one < other else 1])
-        with stopped(other):
-            loaded = client.post(LOAD, json=put(f"{one}.pkl", model, server.folder))
-            assert loaded.status_code == 200
-        with stopped(one):
-            answer = client.post(CLASSIFY, json=FLOWER)
-        assert (
-            answer.json()["model"] == loaded.json()["model"] == digest(server.folder / f"{one}.pkl")
-        )
-        assert agree([answer.json()], [FLOWER], model)
-    assert len(recorded(server.url)) == 2
-
-
-@contextlib.contextmanager
-def stopped(process):
-    """While this lasts, the other process takes the requests."""
-    os.kill(process, signal.SIGSTOP)
-    yield
-    os.kill(process, signal.SIGCONT)
