@@ -129,7 +129,6 @@ def make_durable(connection: Any, _: Any) -> None:
 def unavailable(context: Any) -> None:
     if not context.is_pre_ping:
         raise HTTPException(503, " ".join(f"database fails: {context.original_exception}".split()))
-
 @contextlib.contextmanager
 def transaction() -> Iterator[sql.Connection]:
     """A connection whose writes are all on disk when the block ends, or all undone."""
