@@ -242,7 +242,7 @@ def answer(jobs: list[Any]) -> list[tuple[int, str]] | None:
         return [(error.status_code if load else 503, error.detail)] * len(jobs)
     except Exception as error:  # a model can raise anything
         reason = f"this fails: {type(error).__name__}: {str(error)[:300]}"
-        return [(503, reason)] if len(jobs) == 1 else None  # then each is tried alone
+        return [(503, reason)] if len(jobs) == 1 else None  # each is then tried alone
 
 def classify(jobs: list[Any]) -> list[str]:
     """Classify and record the rows of all jobs: one predict_proba, one transaction, one fsync."""
@@ -266,7 +266,7 @@ def work(channel: socket.socket) -> None:
     """What the worker process runs, until the server goes away."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the server ends first, when all is recorded
         signal.signal(number, signal.SIG_IGN)
-    engine.dispose()
+    engine.dispose()  # before its descriptors are closed, which a spawned worker has at import
     os.closerange(3, channel.fileno())  # what a fork inherits: the server's ends of the channels
     with contextlib.suppress(EOFError, OSError), channel, channel.makefile("rwb") as stream:
         channel.sendall(bytes(4))  # ready
@@ -319,7 +319,7 @@ class Worker:
                 if answers is None and len(batch) > 1:  # try each alone: only the culprit fails
                     answers = [((await self.ask([job])) or [None])[0] for job, _ in batch]
                 for (job, waiter), answer in zip(batch, answers or [None], strict=True):
-                    if not waiter.done():  # its request was given up
+                    if not waiter.done():  # as it is when its request was given up
                         waiter.set_result(answer or (409 if type(job) is str else 503, DIED))
         return await future
 
