@@ -6,33 +6,29 @@
 To serve a model of your own, put it at model.pkl and describe its input in the class Features.
 Requests wait for the worker, a process of its own: one predict_proba, one commit for all of them.
 """
-import asyncio, contextlib, functools, gc, hashlib, hmac, io, json, logging, marshal
-import multiprocessing as mp, os, signal, socket, sys, warnings
-from collections.abc import AsyncIterator, Iterator
+import asyncio, atexit, contextlib, functools, gc, hashlib, hmac, importlib, io, json, logging
+import marshal, multiprocessing as mp, os, signal, socket, sqlite3 as sqlite, sys, warnings
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, AsyncIterator, Iterator, NamedTuple
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy reads them
 import joblib, numpy as np, sklearn, sqlalchemy as sql, uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from sklearn.exceptions import InconsistentVersionWarning
-from sqlalchemy import JSON, Index, String
 from starlette.exceptions import HTTPException
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 with contextlib.suppress(ImportError):
     import fcntl  # there is none on Windows
-try:
-    import pysqlite3.dbapi2 as sqlite  # newer than Python's own, where there is a wheel
-except ImportError:
-    import sqlite3 as sqlite
+with contextlib.suppress(ImportError):
+    import pysqlite3.dbapi2 as sqlite  # type: ignore[no-redef]  # newer than Python's own
 HERE, log = Path(__file__).parent, logging.getLogger("uvicorn.error")
 DATABASES = r"^(sqlite:///[^:]|postgresql\+psycopg://(.*@)?(\[.+\]|[^/:]*)(:\d+)?/)."
 MAX_BODY, MAX_ROWS, MAX_ID = 2 * 1024**2, 10_000, 2**53 - 1  # as far as JavaScript counts
+MAX_WAIT, MAX_MODEL = 15, 2**30  # seconds for a client to send on or to read on; bytes of a file
 # ── Settings: environment variables of the same names in capitals ────────────────────────────────
 class Settings(BaseModel):
     model_path: Path = HERE / "model.pkl"  # its folder holds what POST /model/load may load
@@ -58,7 +54,6 @@ class Features(BaseModel):
     SepalWidthCm: Centimetres = Field(examples=[3.5])
     PetalLengthCm: Centimetres = Field(examples=[1.4])
     PetalWidthCm: Centimetres = Field(examples=[0.2])
-
 class Classification(BaseModel):
     id: int
     species: str
@@ -88,68 +83,67 @@ FLOWER = {name: (field.examples or [0])[0] for name, field in Features.model_fie
 FEATURES, EXAMPLE = list(FLOWER), [tuple(FLOWER.values())]
 Flowers = Annotated[list[Features], Field(min_length=1, max_length=MAX_ROWS)]
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
-Limit = Annotated[int, Field(ge=1, le=1000)]
 Name = Annotated[str | None, Field(max_length=100, pattern=r"^[^\x00]*$")]
 # ── History ──────────────────────────────────────────────────────────────────────────────────────
 FOLDER = settings.model_path.parent.resolve()
 tables, column = sql.MetaData(), functools.partial(sql.Column, nullable=False)
 row_id = sql.BigInteger().with_variant(sql.Integer, "sqlite")  # SQLite numbers only INTEGER rows
 history = sql.Table(
-    "history", tables, column("id", row_id, primary_key=True), column("features", JSON),
-    column("species", String), column("probabilities", JSON), column("model", String),
-    column("classified_at", String),  # ISO 8601 in UTC: sorts as time does
-    Index("history_by_species", "species", "id"), Index("history_by_model", "model", "id"),
-    Index("history_by_model_and_species", "model", "species", "id"),
+    "history", tables, column("id", row_id, primary_key=True), column("features", sql.JSON),
+    column("species", sql.String), column("probabilities", sql.JSON), column("model", sql.String),
+    column("classified_at", sql.String),  # ISO 8601 in UTC: sorts as time does
+    sql.Index("history_by_species", "species", "id"), sql.Index("history_by_model", "model", "id"),
+    sql.Index("history_by_model_and_species", "model", "species", "id"),
     sqlite_autoincrement=True)  # an id is never given again, not even after a deletion
 activations = sql.Table(
-    "activations", tables, column("id", row_id, primary_key=True), column("file", String),
-    column("sha256", String), column("scikit_learn", String), column("classes", JSON),
-    column("loaded_at", String), column("checked_at", String),  # by GET /health
+    "activations", tables, column("id", row_id, primary_key=True), column("file", sql.String),
+    column("sha256", sql.String), column("scikit_learn", sql.String), column("classes", sql.JSON),
+    column("loaded_at", sql.String), column("checked_at", sql.String),  # by GET /health
     column("deployed", sql.Boolean), sqlite_autoincrement=True)  # by a start, not by /model/load
 newest_first = sql.select(activations).order_by(activations.c.id.desc())
 NEWEST = "SELECT file, sha256 FROM activations ORDER BY id DESC LIMIT 1"
-as_text = [sql.cast(c, sql.Text) if isinstance(c.type, JSON) else c for c in history.c]
-records = sql.select(*as_text).order_by(history.c.id.desc())  # their JSON is never decoded
+as_text = [sql.cast(c, sql.Text) if isinstance(c.type, sql.JSON) else c for c in history.c]
+records = sql.select(*as_text)  # their JSON is never decoded
 ANSWER = '"species":%s,"probabilities":%s,"model":"%s","classified_at":"%s"}'
-
 SQLITE = settings.database_url.startswith("sqlite")
 options: Any = {"module": sqlite, "connect_args": {"timeout": settings.worker_timeout / 2}}
 if not SQLITE:
     options = dict(paramstyle="format", pool_pre_ping=True, connect_args={"connect_timeout": 5})
 engine = sql.create_engine(settings.database_url, isolation_level="AUTOCOMMIT", **options)
-INSERT = str(history.insert().compile(dialect=engine.dialect))
-
+DATABASE, INSERT = str(engine.url.database), str(history.insert().compile(dialect=engine.dialect))
+NEW_IDS = "SELECT nextval('history_id_seq') FROM generate_series(1, %s)"
+if SQLITE:  # where nobody else can write before the transaction ends
+    NEW_IDS = """WITH RECURSIVE new(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM new LIMIT ?)
+        SELECT n + coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'history'), 0) FROM new"""
 @sql.event.listens_for(engine, "connect")
-def make_durable(connection: Any, _: Any) -> None:
+def make_durable(connection: Any, record: Any) -> None:
     if SQLITE:  # versions before 3.51.3 can corrupt a WAL file: sqlite.org/wal.html
         mode = "WAL" if sqlite.sqlite_version_info >= (3, 51, 3) else "TRUNCATE"
         connection.execute(f"PRAGMA journal_mode = {mode}")
         connection.execute("PRAGMA synchronous = FULL")  # an fsync with every commit
-@sql.event.listens_for(engine, "handle_error")
-def unavailable(context: Any) -> None:
-    if not context.is_pre_ping:
-        raise HTTPException(503, " ".join(f"database fails: {context.original_exception}".split()))
+        record.info["inode"] = os.stat(DATABASE).st_ino
 @contextlib.contextmanager
-def transaction() -> Iterator[sql.Connection]:
-    """A connection whose writes are all on disk when the block ends, or all undone."""
+def connect() -> Iterator[tuple[sql.Connection, Any]]:
+    """A connection, and its driver's cursor: without SQLAlchemy a batch costs 0.2 ms less."""
+    try:
+        with engine.connect() as opened, contextlib.closing(opened.connection.cursor()) as cursor:
+            yield opened, cursor  # its end undoes what is not committed
+            if SQLITE and os.stat(DATABASE).st_ino != opened.connection.info["inode"]:
+                raise OSError("the file was replaced")  # the old one takes writes, and is lost
+    except (OSError, sql.exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as e:
+        engine.dispose()  # to begin anew: what was opened read-only would stay so
+        raise HTTPException(503, " ".join(f"database: {getattr(e, 'orig', e)}".split())) from e
+@contextlib.contextmanager
+def transaction() -> Iterator[tuple[sql.Connection, Any]]:
+    """A connection and cursor whose writes are all on disk when the block ends, or all undone."""
     # SQLite's own way of waiting starves some of several writers; a lock on a file is a queue.
-    locks = SQLITE and "fcntl" in globals()
-    with open(f"{engine.url.database}.lock" if locks else os.devnull, "a") as lock:
+    locks = f"{DATABASE}.lock" if SQLITE and "fcntl" in globals() else ""
+    with connect() as (connection, cursor), open(locks or os.devnull, "a") as lock:
         if locks:
             fcntl.flock(lock, fcntl.LOCK_EX)
-        with engine.connect() as connection:  # whose end undoes what is not committed
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if SQLITE else "BEGIN")
-            os.stat(str(engine.url.database) if SQLITE else HERE)  # a deleted one takes writes too
-            yield connection
-            connection.exec_driver_sql("COMMIT")
-
-def new_ids(connection: sql.Connection, count: int) -> list[int]:
-    if SQLITE:  # nobody else can write before the transaction ends
-        query = "SELECT seq FROM sqlite_sequence WHERE name = 'history'"
-        last = connection.exec_driver_sql(query).scalar() or 0
-        return list(range(last + 1, last + 1 + count))
-    query = "SELECT nextval('history_id_seq') FROM generate_series(1, %s)"
-    return list(connection.exec_driver_sql(query, (count,)).scalars())
+        cursor.execute("BEGIN IMMEDIATE" if SQLITE else "BEGIN")
+        yield connection, cursor
+        cursor.execute("COMMIT")
 # ── Classifier ───────────────────────────────────────────────────────────────────────────────────
 class Classifier(NamedTuple):
     file: str
@@ -161,49 +155,50 @@ class Classifier(NamedTuple):
         # Pydantic has refused NaN and infinity already: scikit-learn need not look again.
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
             found = np.asarray(self.estimator.predict_proba(np.array(rows)), dtype=float)
-        if found.shape != (len(rows), len(self.classes)) or not abs(found.sum(1) - 1).max() < 1e-6:
+        wrong = found.shape != (len(rows), len(self.classes)) or found.min() < 0
+        if wrong or not abs(found.sum(1) - 1).max() < 1e-6:
             raise ValueError(f"predict_proba gave {found[:1]}, of shape {found.shape}")  # or NaN
         return found.tolist()
-
 def read_classifier(file: str) -> Classifier:
     """The classifier in a file of the model folder; 404 for no such file, 409 for one unfit."""
-    path = (FOLDER / file).resolve()
-    if not path.is_relative_to(FOLDER) or not path.is_file():
+    path = Path(os.path.realpath(FOLDER / file))  # resolve() and is_file() fail on what is odd
+    if not path.is_relative_to(FOLDER) or not os.path.isfile(path):
         raise HTTPException(404, f"there is no file {file} in the model folder")
-    data = path.read_bytes()  # hashed and loaded from the same read
-    sha256, alarm = hashlib.sha256(data).hexdigest(), getattr(signal, "alarm", int)
+    alarm = getattr(signal, "alarm", int)
     try:
+        if path.stat().st_size > MAX_MODEL:
+            raise ValueError(f"it is over {MAX_MODEL} bytes")
+        sha256 = hashlib.sha256(data := path.read_bytes()).hexdigest()  # loaded from the same read
         if settings.model_sha256 not in (None, sha256):
             raise ValueError(f"its SHA-256 is {sha256}, not MODEL_SHA256")
         with warnings.catch_warnings(action="error", category=InconsistentVersionWarning):
             # A pickle is code, and it runs here; skops refuses what it does not know to be none.
-            skops = import_module("skops.io") if file.endswith(".skops") else None  # slow to import
+            skops = file.endswith(".skops") and importlib.import_module("skops.io")  # a slow import
             estimator = skops.loads(data) if skops else joblib.load(io.BytesIO(data))
         names = list(getattr(estimator, "feature_names_in_", FEATURES))
         if estimator.n_features_in_ != len(FEATURES) or names != FEATURES:
             raise ValueError(f"it was not trained on {FEATURES}")
         classes = [str(name) for name in estimator.classes_.tolist()]  # slow in a Pipeline: once
+        if len(set(filter(str.isprintable, classes))) < len(classes):
+            raise ValueError(f"its classes are not all different and printable: {classes}")
         found = Classifier(file, sha256, estimator, classes)
-        if mp.parent_process():
-            alarm(2)  # seconds; it ends a worker whose model hangs, and the server takes another
+        alarm(2 if mp.parent_process() else 0)  # seconds; ends a worker whose model hangs
         found.probabilities(EXAMPLE)
         return found
     except Exception as error:  # what is in a file can raise anything
-        reason = f"{type(error).__name__}: {str(error)[:300]}"
+        reason = f"{type(error).__name__}: {str(error)[:300]}".encode(errors="replace").decode()
         raise HTTPException(409, f"{file} is no classifier for this API: {reason}") from error
     finally:
         alarm(0)
-
 def activate(chosen: Classifier, connection: sql.Connection, deployed: bool = False) -> None:
     """Make chosen the model of every process on this database: the newest row wins."""
-    row: Any = {"file": chosen.file, "sha256": chosen.sha256, "classes": chosen.classes}
-    row |= {"scikit_learn": sklearn.__version__, "deployed": deployed}
-    row["loaded_at"] = row["checked_at"] = f"{datetime.now(UTC):%FT%T.%fZ}"
-    connection.execute(activations.insert().values(row))
+    now = f"{datetime.now(UTC):%FT%T.%fZ}"
+    connection.execute(activations.insert().values(
+        file=chosen.file, sha256=chosen.sha256, classes=chosen.classes, deployed=deployed,
+        scikit_learn=sklearn.__version__, loaded_at=now, checked_at=now))
     log.warning("the model is now %s, SHA-256 %s", chosen.file, chosen.sha256[:12])
-
 try:
-    with transaction() as connection:
+    with transaction() as (connection, _):
         if not SQLITE:  # where two create a table at once, one fails: take turns
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7267)")
         tables.create_all(connection)
@@ -216,14 +211,13 @@ try:
             activate(classifier, connection, deployed=classifier.file == settings.model_path.name)
 except (HTTPException, OSError) as error:
     sys.exit(f"main.py cannot start, database {engine.url!r}: {getattr(error, 'detail', error)}")
-
 def model_in_use() -> Classifier:  # the newest activation's, whichever process made it
     global classifier
-    with engine.connect() as connection:
-        newest = connection.exec_driver_sql(NEWEST).one()
+    with connect() as (_, cursor):
+        newest = cursor.execute(NEWEST).fetchone()
     if newest != classifier[:2]:
-        found = read_classifier(newest.file)
-        if found.sha256 != newest.sha256:
+        found = read_classifier(newest[0])
+        if found.sha256 != newest[1]:
             raise HTTPException(409, f"{found.file} is not the file that was activated")
         classifier = found
     return classifier
@@ -235,35 +229,31 @@ def answer(jobs: list[Any]) -> list[tuple[int, str]] | None:
         if not load:
             return [(200, text) for text in classify(jobs)]
         chosen = read_classifier(*jobs)
-        with transaction() as connection:
+        with transaction() as (connection, _):
             activate(chosen, connection)
         return [(200, "")]
     except HTTPException as error:
         return [(error.status_code if load else 503, error.detail)] * len(jobs)
     except Exception as error:  # a model can raise anything
-        reason = f"this fails: {type(error).__name__}: {str(error)[:300]}"
+        reason = f"{type(error).__name__}: {str(error)[:300]}".encode(errors="replace").decode()
         return [(503, reason)] if len(jobs) == 1 else None  # each is then tried alone
-
 def classify(jobs: list[Any]) -> list[str]:
     """Classify and record the rows of all jobs: one predict_proba, one transaction, one fsync."""
     model, rows = model_in_use(), [row for job in jobs for row in job]
     found = model.probabilities(rows or EXAMPLE)
     digest, at, answers, values = model.sha256[:12], f"{datetime.now(UTC):%FT%T.%fZ}", [], []
     form = ", ".join(json.dumps(name).replace("%", "%%") + ": %r" for name in model.classes)
-    with transaction() as connection:
+    with transaction() as (connection, cursor):
         if [] in jobs:  # a check of the health writes too
             connection.execute(activations.update().values(checked_at=at))
-        for number, row, p in zip(new_ids(connection, len(rows)), rows, found):
+        for (number,), row, p in zip(cursor.execute(NEW_IDS, (len(rows),)).fetchall(), rows, found):
             name, text = model.classes[p.index(max(p))], "{" + form % tuple(p) + "}"
             values.append((number, json.dumps(dict(zip(FEATURES, row))), name, text, digest, at))
             answers.append(f'{{"id":{number},' + ANSWER % (json.dumps(name), text, digest, at))
-        if values:
-            connection.exec_driver_sql(INSERT, values)
+        cursor.executemany(INSERT, values)
     left = iter(answers)  # they may leave only now, after the commit
     return [",".join(next(left) for _ in job) or digest for job in jobs]
-
-def work(channel: socket.socket) -> None:
-    """What the worker process runs, until the server goes away."""
+def work(channel: socket.socket) -> None:  # in the worker process, until the server goes away
     for number in (signal.SIGINT, signal.SIGTERM):  # the server ends first, when all is recorded
         signal.signal(number, signal.SIG_IGN)
     engine.dispose()  # before its descriptors are closed, which a spawned worker has at import
@@ -273,7 +263,6 @@ def work(channel: socket.socket) -> None:
         while True:
             data = marshal.dumps(answer(marshal.load(stream)))  # both ends are this file
             channel.sendall(len(data).to_bytes(4) + data)
-
 class Worker:
     """The worker seen from the event loop, which never waits for the model or the disk itself."""
     def __init__(self) -> None:
@@ -282,12 +271,12 @@ class Worker:
         # Only a process without threads may fork, which this one soon is not: so it forks spares.
         forks = sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
         self.spares = [self.spawn(mp.get_context("fork")) for _ in range(3 * forks)]
-
     def spawn(self, context: Any = mp.get_context("spawn")) -> tuple[Any, socket.socket]:
         ours, theirs = socket.socketpair()
         process: Any = context.Process(target=work, args=(theirs,), daemon=True)
         process.start()
         theirs.close()
+        atexit.register(ours.close)  # or an exit would wait for the worker for ever
         return process, ours
     async def ask(self, jobs: list[Any]) -> Any:
         """The worker's answers; None too where it died or hung, and another one takes its place."""
@@ -307,7 +296,6 @@ class Worker:
                 self.process.kill()
                 self.writer.close()
             self.process = None
-            return None
     async def do(self, job: Any) -> tuple[int, str]:
         future: asyncio.Future[tuple[int, str]] = self.loop.create_future()
         self.waiting.append((job, future))
@@ -317,15 +305,15 @@ class Worker:
                 batch, self.waiting = self.waiting, []
                 answers = await self.ask([job for job, _ in batch])
                 if answers is None and len(batch) > 1:  # try each alone: only the culprit fails
-                    answers = [((await self.ask([job])) or [None])[0] for job, _ in batch]
+                    end = self.loop.time() + 1.5 * settings.worker_timeout  # or all wait too long
+                    answers = [((self.loop.time() < end and await self.ask([job])) or [None])[0]
+                               for job, _ in batch]
                 for (job, waiter), answer in zip(batch, answers or [None], strict=True):
                     if not waiter.done():  # as it is when its request was given up
                         waiter.set_result(answer or (409 if type(job) is str else 503, DIED))
         return await future
-
 worker: Any = None  # a Worker while a server runs
 pending, DIED = 0, "the worker died of this, or hung"  # pending: requests in progress
-
 async def do(job: Any) -> str:
     """The answer to a job, by the worker; in place without a server, as under TestClient(app)."""
     ours = worker and worker.loop is asyncio.get_running_loop()
@@ -333,7 +321,6 @@ async def do(job: Any) -> str:
     if status != 200:
         raise HTTPException(status, text)
     return text
-
 @contextlib.asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     global worker
@@ -343,75 +330,74 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     worker = Worker()
     await worker.ask([[]])
     yield  # until the last request is answered
-    for _, channel in worker.spares:
+    for _, channel in [*worker.spares, (None, worker.writer)]:
         channel.close()
-    worker.writer.close()
-    worker = None
 # ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────
-def refuse(status: int, detail: Any) -> JSONResponse:
-    headers = {401: {"WWW-Authenticate": "ApiKey"}, 503: {"Retry-After": "1"}}.get(status)
-    return JSONResponse({"detail": detail}, status, headers)
-
-def gate(inner: Any) -> Any:
-    """Decides before FastAPI looks at a request: its path, its key, its place, its size."""
+def refuse(status: int, detail: Any, headers: Any = None) -> Response:
+    headers = {401: {"WWW-Authenticate": "ApiKey"}, 503: {"Retry-After": "1"}}.get(status, headers)
+    return Response(json.dumps({"detail": detail}), status, headers, "application/json")
+def gate(inner: Any) -> Any:  # path, key, place and size, before FastAPI looks at a request
     key = settings.api_key.get_secret_value().encode() if settings.api_key else b""
+    locked = refuse(401, "send the API key as X-API-Key")  # made once: refusing must cost little
+    full, large = refuse(503, "too much is in progress"), refuse(413, f"over {MAX_BODY} bytes")
     async def decide(scope: Any, receive: Any, send: Any) -> Any:
         global pending
         path = scope.get("path", "").removeprefix(scope.get("root_path", "")).rstrip("/") or "/"
         scope["path"] = scope.get("root_path", "") + path  # with or without a slash at its end
         if scope["type"] != "http" or not path.startswith("/model"):
             return await inner(scope, receive, send)
-        headers = dict(scope["headers"])
-        if key and not hmac.compare_digest(headers.get(b"x-api-key", b""), key):
-            return await refuse(401, "send the API key as X-API-Key")(scope, receive, send)
-        if int(headers.get(b"content-length", 0)) > MAX_BODY:  # chunked ones: max_body_size
-            return await refuse(413, f"over {MAX_BODY} bytes")(scope, receive, send)
-        if pending >= settings.max_pending:
-            return await refuse(503, "too much is in progress")(scope, receive, send)
-        pending += 1
-        try:
-            return await inner(scope, receive, send)
+        if key and not hmac.compare_digest(dict(scope["headers"]).get(b"x-api-key", b""), key):
+            return await locked(scope, receive, send)
+        body, places, message = bytearray(), 0, {"more_body": True}
+        async def whole() -> Any: return messages.pop() if messages else await receive()
+        try:  # a request takes a place for each 16 KiB that have arrived, and one when all have
+            while pending - places < settings.max_pending and len(body) <= MAX_BODY:
+                if not message.get("more_body"):
+                    messages = [message | {"body": bytes(body)}]
+                    return await inner(scope, whole, send)
+                message = await receive()
+                body += message.get("body", b"")
+                before, places = places, len(body) // 2**14 + (not message.get("more_body"))
+                pending += places - before
+            return await (full if len(body) <= MAX_BODY else large)(scope, receive, send)
         finally:
-            pending -= 1
+            pending -= places
     return decide
-
 app = FastAPIOffline(title="Classifier", version="1.0", lifespan=lifespan, redirect_slashes=False)
 app.add_middleware(gate)
 key = [Security(APIKeyHeader(name="X-API-Key", auto_error=False))] if settings.api_key else []
 problems: dict[int | str, Any] = {n: {"model": Problem} for n in (401, 404, 409, 413, 422, 503)}
-api = APIRouter(prefix="/model", dependencies=key, responses=problems, max_body_size=MAX_BODY)
+api = APIRouter(prefix="/model", dependencies=key, responses=problems)
 as_json = functools.partial(Response, media_type="application/json")
-
 @app.exception_handler(HTTPException)
 @app.exception_handler(RequestValidationError)
-async def failed(_: Request, error: Any) -> Response:
-    """Names the fields and their faults, but never repeats what was sent."""
+async def failed(_: Request, error: Any) -> Response:  # never repeats what was sent
     if isinstance(error, RequestValidationError):
-        faults = [{k: fault[k] for k in ("loc", "msg", "type")} for fault in error.errors()[:10]]
-        for fault in faults:  # a name in it may be anything, and of any length
-            fault["loc"] = [p if type(p) is int else ascii(p)[1:-1][:100] for p in fault["loc"]]
-        return refuse(422, faults)
+        faults = [{"loc": [p if type(p) is int else ascii(p)[1:-1][:100] for p in fault["loc"]],
+                   "msg": fault["msg"], "type": fault["type"]} for fault in error.errors()[:10]]
+        return refuse(422, faults)  # a name in loc was anything, of any length
     if error.status_code == 400:  # FastAPI's word for a body that it cannot even parse
         return refuse(422, "the body is not JSON in UTF-8, or nested too deeply")
-    return refuse(error.status_code, error.detail)
-
+    return refuse(error.status_code, error.detail, error.headers)
 @api.post("/classify", response_model=Classification, summary="Classify one flower, and record it")
 async def classify_one(features: Features) -> Response:
     return as_json(await do([tuple(features.__dict__.values())]))
 @api.post("/classify/batch", response_model=list[Classification], summary="All recorded or none")
 async def classify_batch(flowers: Flowers) -> Response:
     return as_json(f"[{await do([tuple(flower.__dict__.values()) for flower in flowers])}]")
-def find(limit: int, *conditions: sql.ColumnElement[bool]) -> list[tuple[int, str]]:
-    with engine.connect() as connection:
-        rows = connection.execute(records.where(*conditions).limit(limit)).all()
+def find(limit: int, *conditions: Any, order: Any = ()) -> list[tuple[int, str]]:
+    newest = [c.desc() for c in (*order, history.c.id)]
+    with connect() as (connection, _):
+        rows = connection.execute(records.where(*conditions).order_by(*newest).limit(limit)).all()
     begin = '{"id":%d,"features":%s,' + ANSWER
     return [(row[0], begin % (*row[:2], json.dumps(row[2]), *row[3:])) for row in rows]
 @api.get("/history", response_model=Page, summary="Records, newest first; page by before")
-def read_history(
-    limit: Limit = 100, before: Id = MAX_ID, species: Name = None, model: Name = None
-) -> Response:
-    equal = [history.c[k] == v for k, v in {"species": species, "model": model}.items() if v]
-    found = find(limit + 1, history.c.id < before, *equal)
+def read_history(limit: Annotated[int, Field(ge=1, le=1000)] = 100, before: Id = MAX_ID,
+                 species: Name = None, model: Name = None) -> Response:
+    equal = {history.c[k]: v for k, v in [("model", model), ("species", species)] if v}
+    first = sql.tuple_(*equal, history.c.id) < (*equal.values(), before)  # == may scan by id
+    last = [sql.tuple_(*equal) >= tuple(equal.values())] if equal else []
+    found = find(limit + 1, first, *last, order=equal)
     more = found[limit - 1][0] if len(found) > limit else "null"
     return as_json(f'{{"items":[{",".join(text for _, text in found[:limit])}],"before":{more}}}')
 @api.get("/history/{id}", response_model=Record, summary="One record")
@@ -421,7 +407,7 @@ def read_record(id: Id) -> Response:
     raise HTTPException(404, f"there is no record {id}")
 @api.get("", response_model=ModelInUse, summary="The model in use, and what could be")
 def read_model() -> dict[str, Any]:
-    with engine.connect() as connection:
+    with connect() as (connection, _):
         rows = connection.execute(newest_first.limit(10)).all()
     keys = ("file", "scikit_learn", "loaded_at")
     past = [{k: getattr(row, k) for k in keys} | {"model": row.sha256[:12]} for row in rows]
@@ -443,7 +429,21 @@ async def health() -> dict[str, str | int]:
 async def live() -> dict[str, str]:
     return {"status": "ok"}
 app.include_router(api)
+class Web(HttpToolsProtocol):
+    """Ends a connection whose client keeps it waiting for MAX_WAIT; uvicorn would wait for ever."""
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.watch(None, 0)
+    def watch(self, before: Any, seconds: int) -> None:
+        request, unread = self.cycle, self.transport.get_write_buffer_size()
+        state = request and (request, request.more_body, request.response_complete, unread)
+        ours = request and not (request.more_body or request.response_complete or unread)
+        seconds = 0 if ours or state != before else seconds + 1
+        if seconds > MAX_WAIT:
+            self.transport.abort()
+        elif self in self.connections:
+            self.loop.call_later(1, self.watch, state, seconds)
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # after uvicorn's own graceful end
-    csp = "Content-Security-Policy", "default-src 'self' 'unsafe-inline' data: blob:"  # no CDN
-    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False, headers=[csp])
+    ui = [("Content-Security-Policy", "default-src 'self' 'unsafe-inline' data: blob:")]  # no CDN
+    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False, headers=ui, http=Web)

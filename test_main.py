@@ -11,8 +11,8 @@ import ast
 import asyncio
 import contextlib
 import ctypes
+import functools
 import hashlib
-import importlib.util
 import itertools
 import json
 import math
@@ -23,7 +23,6 @@ import runpy
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -38,13 +37,15 @@ import httpx
 import joblib
 import numpy as np
 import pytest
+from anyio.from_thread import start_blocking_portal
 from fastapi.testclient import TestClient
 from sklearn.datasets import load_iris, load_wine
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LinearRegression, RidgeClassifier
 
 HERE = Path(__file__).parent
-FOLDER = Path(tempfile.mkdtemp(prefix="test_main-")).resolve()
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  needs no disk
+FOLDER = Path(tempfile.mkdtemp(prefix="test_main-", dir=MEMORY)).resolve()
 POSTGRESQL = os.environ.get("TEST_DATABASE_URL")
 DEADLINE = 20  # seconds; long enough for a slow machine: whoever waits stops as soon as it can
 
@@ -53,16 +54,19 @@ DEADLINE = 20  # seconds; long enough for a slow machine: whoever waits stops as
 def connect(url):
     if url.startswith("sqlite"):
         path = url.removeprefix("sqlite:///")
-        return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        # By main.py's own library: two in one process undo each other's locks (howtocorrupt.html).
+        return main.sqlite.connect(path, isolation_level=None, check_same_thread=False)
     import psycopg
 
     return psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
 
 
+connected = functools.cache(connect)
+
+
 def query(url, statement):
-    with contextlib.closing(connect(url)) as connection:
-        found = connection.execute(statement)
-        return found.fetchall() if found.description else []
+    found = connected(url).execute(statement)
+    return found.fetchall() if found.description else []
 
 
 schemas = []
@@ -117,6 +121,7 @@ import main  # noqa: E402  its settings are in the environment by now
 main.settings.worker_timeout = DEADLINE  # a new worker first has to import scikit-learn
 CLASSIFY, BATCH = "/model/classify", "/model/classify/batch"
 HISTORY, LOAD = "/model/history", "/model/load"
+MAX_ROWS, MAX_BODY = 10_000, 2 * 1024**2  # of a batch, in bytes
 FLOWER = {"SepalLengthCm": 5.1, "SepalWidthCm": 3.5, "PetalLengthCm": 1.4, "PetalWidthCm": 0.2}
 FIELDS = list(FLOWER)
 MODEL = (HERE / "model.pkl").read_bytes()
@@ -148,18 +153,20 @@ def checked(client):
 
 
 @pytest.fixture(scope="session")
-def with_worker():
-    with TestClient(main.app, follow_redirects=False) as client:
-        yield checked(client)
+def with_worker(servers):
+    return servers["with_worker"].result()
 
 
 @pytest.fixture(scope="session")
 def in_place():
-    return checked(TestClient(main.app, follow_redirects=False))
+    client = checked(TestClient(main.app, follow_redirects=False))
+    with start_blocking_portal() as client.portal:  # else each request starts a thread of its own
+        yield client
 
 
-@pytest.fixture(params=["in_place", "with_worker"])
+@pytest.fixture(scope="session", params=["in_place", "with_worker"])
 def client(request):
+    """In place first: meanwhile the worker imports scikit-learn."""
     return request.getfixturevalue(request.param)
 
 
@@ -172,17 +179,26 @@ def unrecorded():
     assert query(DATABASE, count) == before
 
 
-@pytest.fixture
+def parts():
+    """The modules that the app consists of: main, and its package where it has grown one."""
+    own = {"main", *(path.parent.name for path in HERE.glob("*/__init__.py"))}
+    return [name for name in sys.modules if name.split(".")[0] in own]
+
+
+@pytest.fixture(scope="session")
 def another():
     """Starts the app again in this process, with settings of its own."""
-    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
 
-        def start(path=HERE / "main.py", **settings):
-            for name, value in settings.items():
-                patch.setenv(name, f"{value}")
-            spec = importlib.util.spec_from_file_location("main_again", path)
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
+        def start(folder=HERE, **settings):
+            with pytest.MonkeyPatch.context() as patch:
+                for name, value in settings.items():
+                    patch.setenv(name, f"{value}")
+                patch.syspath_prepend(folder)
+                for name in parts():
+                    patch.delitem(sys.modules, name)
+                import main as module
+
             stack.callback(module.engine.dispose)
             return module
 
@@ -236,6 +252,8 @@ class Server:
         os.environ.update(self.environment)
         sys.stdout = sys.stderr = self.log.open("w", buffering=1)
         sys.argv = ["main.py"]
+        for name in parts():
+            del sys.modules[name]
         runpy.run_path(f"{HERE / 'main.py'}", run_name="__main__")
 
     def status(self, seconds=DEADLINE):
@@ -294,12 +312,19 @@ def servers(request, clean):
     main.engine.dispose()  # no connection may cross a fork
     wanted = {name for item in request.session.items for name in item.fixturenames}
     found = {name: start() for name, start in SERVERS.items() if name in wanted}
-    with ThreadPoolExecutor() as threads:  # this one mostly waits: meanwhile the others run
-        if "hanging" in found:
+    with ThreadPoolExecutor() as threads, contextlib.ExitStack() as stack:
+        for server in found.values():
+            stack.callback(server.stop)
+        if "hanging" in found:  # this one mostly waits: meanwhile the others run
             found["hanging"].answers = threads.submit(ask_what_hangs, found["hanging"])
+        if {"client", "with_worker"} & wanted:
+            client = checked(TestClient(main.app, follow_redirects=False))
+            started = threads.submit(stack.enter_context, client)
+            wait_until(lambda: started.done() or (main.worker and main.worker.process))
+            found["with_worker"] = started
         yield found
-    for server in found.values():
-        server.stop()
+        if "with_worker" in found:
+            found["with_worker"].result()
 
 
 @pytest.fixture(scope="session")
@@ -478,8 +503,8 @@ BAD_BATCHES |= {
     "no list": sent("5.1"),
     "an empty list": b"[]",
     "a list of lists": b"[[5.1, 3.5, 1.4, 0.2]]",
-    "10,001 flowers": b"[%s]" % b",".join([sent("5.1")] * (main.MAX_ROWS + 1)),
-    "10,000 bad flowers": b"[%s]" % b",".join([sent('"echo"')] * main.MAX_ROWS),
+    "10,001 flowers": b"[%s]" % b",".join([sent("5.1")] * (MAX_ROWS + 1)),
+    "10,000 bad flowers": b"[%s]" % b",".join([sent('"echo"')] * MAX_ROWS),
     "lists nested 100,000 deep": BAD_BODIES["lists nested 100,000 deep"],
 }
 
@@ -535,8 +560,8 @@ def chunks(size):
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(lambda: b" " * (main.MAX_BODY + 1), id="announced by Content-Length"),
-        pytest.param(lambda: chunks(main.MAX_BODY), id="in chunks"),
+        pytest.param(lambda: b" " * (MAX_BODY + 1), id="announced by Content-Length"),
+        pytest.param(lambda: chunks(MAX_BODY), id="in chunks"),
     ],
 )
 def test_a_body_over_2_mib_is_refused(client, unrecorded, path, body):
@@ -544,7 +569,7 @@ def test_a_body_over_2_mib_is_refused(client, unrecorded, path, body):
 
 
 def test_a_body_of_2_mib_is_accepted(client):
-    body = sent("5.1").ljust(main.MAX_BODY)
+    body = sent("5.1").ljust(MAX_BODY)
     assert client.post(CLASSIFY, content=body, headers=JSON).status_code == 200
 
 
@@ -651,10 +676,10 @@ def test_a_batch_is_answered_in_order_and_recorded(client):
 
 
 def test_a_batch_of_10000_is_accepted(with_worker):
-    body = b"[%s]" % b",".join([sent("5.1")] * main.MAX_ROWS)
+    body = b"[%s]" % b",".join([sent("5.1")] * MAX_ROWS)
     answers = with_worker.post(BATCH, content=body, headers=JSON).json()
     [[count]] = query(DATABASE, f"SELECT count(*) FROM history WHERE id >= {answers[0]['id']}")
-    assert len(answers) == count == main.MAX_ROWS
+    assert len(answers) == count == MAX_ROWS
     query(DATABASE, f"DELETE FROM history WHERE id >= {answers[0]['id']}")
 
 
@@ -693,12 +718,16 @@ def test_a_batch_that_cannot_be_recorded_whole_is_not_recorded_at_all(client, un
 
 # ── History ──────────────────────────────────────────────────────────────────────────────────────
 @pytest.fixture(scope="module")
-def records(in_place):
-    """What the database holds, of two models and three species, newest first."""
-    in_place.post(BATCH, json=FLOWERS[::7])
+def two_models(in_place):
+    in_place.post(BATCH, json=FLOWERS[::2])
     in_place.post(LOAD, json=put("reversed.pkl", trained(classes=SPECIES[::-1])))
-    in_place.post(BATCH, json=FLOWERS[::5])
+    in_place.post(BATCH, json=FLOWERS[::3])
     in_place.post(LOAD)
+
+
+@pytest.fixture
+def records(two_models):
+    """What the database holds, of two models and three species, newest first."""
     return recorded(DATABASE)[::-1]
 
 
@@ -743,7 +772,7 @@ def test_filters_choose_by_species_and_by_model(client, records):
         wanted = {k: v for k, v in {"species": species, "model": model}.items() if v}
         found = client.get(HISTORY, params=wanted | start).json()["items"]
         assert found == [r for r in records if r | wanted == r]
-        assert found
+        assert found or len(wanted) == 2
 
 
 @pytest.mark.parametrize(
@@ -772,7 +801,12 @@ def test_the_start_page_leads_everywhere(client):
     found = client.get("/").json()
     assert (found["name"], found["version"]) == (main.app.title, main.app.version)
     assert found["model"] == digest(MODELS / "model.pkl")
-    assert {"/docs", *main.app.openapi()["paths"]} - {"/"} <= set(found["links"])
+    assert {"/docs", "/redoc", *main.app.openapi()["paths"]} - {"/"} <= set(found["links"])
+
+
+def test_the_health_says_how_many_requests_are_in_progress(in_place, monkeypatch):
+    monkeypatch.setattr(main, "pending", 3)
+    assert in_place.get("/health").json()["queue"] == 3
 
 
 def test_the_health_is_asked_of_the_model_the_worker_and_the_database(client, unrecorded):
@@ -852,8 +886,8 @@ def test_the_app_works_under_a_root_path():
         assert client.post(path, json=FLOWER).status_code == 200
     for path in (f"{root}/", root, f"{root}/model/", f"{root}{HISTORY}"):
         assert client.get(path).status_code == 200
-    big = {"Content-Length": f"{main.MAX_BODY + 1}"}
-    assert client.post(root + CLASSIFY, content=b"{}", headers=JSON | big).status_code == 413
+    big = sent("5.1").ljust(MAX_BODY + 1)
+    assert client.post(root + CLASSIFY, content=big, headers=JSON).status_code == 413
 
 
 def example(schema):
@@ -888,7 +922,7 @@ def test_three_endpoints_take_a_body():
 
 
 # ── API_KEY ──────────────────────────────────────────────────────────────────────────────────────
-@pytest.fixture
+@pytest.fixture(scope="module")
 def locked_app(another):
     return another(API_KEY="open sésame")
 
@@ -1001,8 +1035,12 @@ def test_a_file_that_is_not_in_the_folder_is_404(client, unloaded, tmp_path):
     (MODELS / "link.pkl").unlink(missing_ok=True)
     (MODELS / "link.pkl").symlink_to(tmp_path / "model.pkl")
     (MODELS / "folder.pkl").mkdir(exist_ok=True)
-    for name in ("none.pkl", "none.skops", "link.pkl", "folder.pkl"):
+    (MODELS / "loop.pkl").unlink(missing_ok=True)
+    (MODELS / "loop.pkl").symlink_to(MODELS / "loop.pkl")
+    long = "\U00020000" * 96 + ".pkl"  # of more bytes than a file name can have
+    for name in ("none.pkl", "none.skops", "link.pkl", "folder.pkl", "loop.pkl", long):
         assert client.post(LOAD, json={"file": name}).status_code == 404
+    (MODELS / "loop.pkl").unlink()
     (MODELS / "link.pkl").unlink()
     (MODELS / "folder.pkl").rmdir()
 
@@ -1028,6 +1066,10 @@ UNFIT = {
     "giving too few columns": (Estimator(too_few_columns), "(1, 2)"),
     "giving too few rows": (Estimator(too_few_rows), "(0, 3)"),
     "giving what does not sum to 1": (Estimator(not_summing_to_one), ""),
+    "giving a negative probability": (Estimator(lambda rows: [[2, -1, 0]] * len(rows)), "-1"),
+    "of two classes of one name": (Estimator(uniform, ["a", "b", "a"]), "'a', 'b', 'a'"),
+    "of a class that is no text": (Estimator(uniform, ["a", "b", "c\ud800"]), "printable"),
+    "raising what is no text": (Estimator(lambda rows: int("\ud800")), "ValueError"),
     "giving no numbers": (Estimator(lambda rows: [["echo"] * 3] * len(rows)), ""),
 }
 
@@ -1050,6 +1092,13 @@ def test_another_version_of_scikit_learn_is_named_with_ours(in_place, unloaded):
 
 def test_a_damaged_skops_file_is_409(in_place, unloaded):
     assert in_place.post(LOAD, json=put("unfit.skops", MODEL)).status_code == 409
+
+
+def test_a_file_that_would_fill_the_memory_is_409(in_place, unloaded):
+    with (MODELS / "huge.pkl").open("wb") as file:
+        file.truncate(2**40)  # of zeros, which take no place on the disk
+    assert "bytes" in in_place.post(LOAD, json={"file": "huge.pkl"}).json()["detail"]
+    (MODELS / "huge.pkl").unlink()
 
 
 def test_another_sha256_than_the_pinned_one_is_409(another):
@@ -1208,7 +1257,12 @@ def test_a_model_of_your_own_needs_one_class_changed(another, tmp_path):
     joblib.dump(model, tmp_path / "model.pkl")
     fields = [name.replace("/", "_") for name in wine.feature_names]
     rows = [dict(zip(fields, row, strict=True)) for row in wine.data.tolist()]
-    source = (HERE / "main.py").read_text().splitlines()
+    for path in {HERE / "main.py", *(Path(sys.modules[name].__file__) for name in parts())}:
+        copy = tmp_path / path.relative_to(HERE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    file = next(path for path in tmp_path.rglob("*.py") if "class Features(" in path.read_text())
+    source = file.read_text().splitlines()
     features = next(
         part
         for part in ast.parse("\n".join(source)).body
@@ -1218,9 +1272,9 @@ def test_a_model_of_your_own_needs_one_class_changed(another, tmp_path):
     source[own[0].lineno - 1 : own[-1].end_lineno] = [
         f"    {name}: float = Field(examples=[{value}])" for name, value in rows[0].items()
     ]
-    (tmp_path / "main.py").write_text("\n".join(source))
+    file.write_text("\n".join(source))
     url, path = new_database("wine"), tmp_path / "model.pkl"
-    module = another(tmp_path / "main.py", DATABASE_URL=url, MODEL_PATH=path)
+    module = another(tmp_path, DATABASE_URL=url, MODEL_PATH=path)
     client = TestClient(module.app)
     answers = client.post(BATCH, json=rows).json()
     assert [a["species"] for a in answers] == model.predict(wine.data).tolist()
@@ -1229,6 +1283,54 @@ def test_a_model_of_your_own_needs_one_class_changed(another, tmp_path):
     ]
     assert [record["features"] for record in recorded(url)] == rows
     assert client.post(CLASSIFY, json=FLOWER).status_code == 422
+
+
+# ── The queue is bounded ─────────────────────────────────────────────────────────────────────────
+@pytest.fixture(scope="module")
+def three_places(another):
+    return another(MAX_PENDING="3", DATABASE_URL=new_database("places")).app
+
+
+@contextlib.asynccontextmanager
+async def sending(client, count, size, rest=b""):
+    """While this lasts, requests of which `size` bytes have arrived; their answers, afterwards."""
+    arrived, on = asyncio.Barrier(count + 1), asyncio.Event()
+
+    async def body():
+        yield sent("5.1").ljust(size)
+        await arrived.wait()
+        await on.wait()
+        yield rest
+
+    requests = [client.post(CLASSIFY, content=body(), headers=JSON) for _ in range(count)]
+    answers = asyncio.gather(*requests)
+    await arrived.wait()
+    yield answers
+    on.set()
+    await answers
+
+
+def statuses(app, count, size, rest=b""):
+    """What a whole request is answered while others are on their way, then what they are."""
+
+    async def scenario():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            async with sending(client, count, size, rest) as answers:
+                meanwhile = await client.post(CLASSIFY, json=FLOWER)
+            return meanwhile.status_code, {r.status_code for r in await answers}
+
+    return asyncio.run(scenario())
+
+
+def test_bodies_that_have_hardly_begun_take_no_place(three_places):
+    assert statuses(three_places, count=4, size=1000) == (200, {200})
+
+
+def test_a_body_takes_a_place_for_each_16_kib_that_have_arrived(three_places):
+    assert statuses(three_places, count=1, size=3 * 2**14 - 1) == (200, {200})
+    assert statuses(three_places, count=1, size=3 * 2**14) == (503, {200})
+    assert statuses(three_places, count=3, size=2**14, rest=b"?") == (503, {422})
 
 
 # ── When the database fails ──────────────────────────────────────────────────────────────────────
@@ -1283,14 +1385,37 @@ def test_a_database_that_another_client_locks_is_503(with_worker, unrecorded, mo
 
 if not POSTGRESQL:  # which has no file that somebody could delete
 
-    def test_a_database_file_that_is_deleted_is_503(another):
-        url = new_database("deleted")
+    def move(name, new):
+        for path in FOLDER.glob(f"{name}.db*"):
+            path.rename(path.with_name(path.name.replace(name, new)))
+
+    def test_a_database_file_that_is_gone_is_503_until_it_is_back(another):
+        client = checked(TestClient(another(DATABASE_URL=new_database("lent")).app))
+        first = client.post(CLASSIFY, json=FLOWER).json()["id"]
+        move("lent", "away")
+        for _ in range(2):
+            assert client.post(CLASSIFY, json=FLOWER).status_code == 503
+            assert client.get(HISTORY).status_code == 503
+            assert client.get("/health").status_code == 503
+        for path in FOLDER.glob("lent.db*"):
+            path.unlink()
+        move("away", "lent")
+        answer = wait_until(lambda: client.post(CLASSIFY, json=FLOWER).json().get("id"))
+        assert answer > first
+        assert client.get(f"{HISTORY}/{first}").status_code == 200
+
+    def test_a_database_file_that_is_replaced_takes_what_is_acknowledged_from_then_on(another):
+        url = new_database("replaced")
         client = checked(TestClient(another(DATABASE_URL=url).app))
         assert client.post(CLASSIFY, json=FLOWER).status_code == 200
-        for path in FOLDER.glob("deleted.db*"):
+        with contextlib.closing(connect(url)) as connection:
+            connection.execute(f"VACUUM INTO '{FOLDER}/copy.db'")
+        (FOLDER / "copy.db").replace(FOLDER / "replaced.db")
+        for path in FOLDER.glob("replaced.db-*"):
             path.unlink()
         assert client.post(CLASSIFY, json=FLOWER).status_code == 503
-        assert client.get("/health").status_code == 503
+        answer = wait_until(lambda: client.post(CLASSIFY, json=FLOWER).json().get("id"))
+        assert [record["id"] for record in recorded(url)] == [1, answer]
 
 
 # ── Servers ──────────────────────────────────────────────────────────────────────────────────────
@@ -1395,7 +1520,7 @@ def test_a_model_that_ends_its_process_is_409_and_a_new_worker_answers(plain):
 def test_a_body_over_2_mib_is_refused_by_a_server_too(plain):
     server, client = plain
     before = recorded(server.url)
-    for body in (b" " * (main.MAX_BODY + 1), chunks(main.MAX_BODY)):
+    for body in (b" " * (MAX_BODY + 1), chunks(MAX_BODY)):
         assert client.post(CLASSIFY, content=body, headers=JSON).status_code == 413
     assert client.post(CLASSIFY, content=chunks(65536), headers=JSON).status_code == 200
     assert len(recorded(server.url)) == len(before) + 1
