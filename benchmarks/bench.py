@@ -19,10 +19,11 @@ from load import wrk_command
 from report import report
 from servers import HERE
 from speed import latency, speed
+from workers import workers
 
 MEASUREMENTS = {
     "speed": speed, "latency": latency, "batch": batch, "health": health,
-    "start": start, "memory": memory, "history": history,
+    "workers": workers, "start": start, "memory": memory, "history": history,
 }  # fmt: skip
 
 

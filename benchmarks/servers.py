@@ -84,6 +84,9 @@ def free_port() -> int:
 def command(name: str, port: int) -> list[str]:
     if name == "app":
         return [sys.executable, str(APP)]
+    if name == "workers":
+        app = ["--app-dir", str(APP.parent), "--port", str(port), *UVICORN.split()[:-1], "4"]
+        return [sys.executable, "-m", "uvicorn", "main:app", *app]
     served = ["-m", "uvicorn", f"{name}:app", "--app-dir", str(HERE), "--port", str(port)]
     return [sys.executable, *served, *UVICORN.split()]
 

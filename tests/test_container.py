@@ -29,6 +29,7 @@ NOBODY: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": 
 USER = NOBODY if os.getuid() == 0 else {}
 FLOWER = {"SepalLengthCm": 5.1, "SepalWidthCm": 3.5, "PetalLengthCm": 1.4, "PetalWidthCm": 0.2}
 INSTALL_SECONDS = 600
+SENT = {"main.py", "model.pkl", "requirements.txt", "requirements.lock"}
 
 
 def stages() -> list[list[tuple[str, str]]]:
@@ -103,7 +104,8 @@ def build(image: Image) -> None:
         (image.root / folder).mkdir()
     (image.root / "bin/python").symlink_to(base_python())
     for name in copied():
-        shutil.copy(ROOT / name, image.root / ("build" if name == "requirements.txt" else "app"))
+        stage = "build" if name.startswith("requirements") else "app"
+        shutil.copy(ROOT / name, image.root / stage)
     path = f"{image.root / 'bin'}:{os.environ['PATH']}"
     for command in values(BUILD, "RUN"):
         subprocess.run(
@@ -154,7 +156,7 @@ def test_the_compose_file_meets_the_compose_schema() -> None:
 
 def test_the_dockerfile_copies_what_the_server_needs_and_the_engine_is_sent_no_more() -> None:
     allowed = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
-    assert copied() == set(allowed) == {"main.py", "model.pkl", "requirements.txt"}
+    assert copied() == set(allowed) == SENT
 
 
 def test_the_image_listens_on_all_its_addresses_and_is_not_root(image: Image) -> None:

@@ -1,0 +1,72 @@
+"""What a server can do and what it takes: its best closed-loop rate, and its memory."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from pathlib import Path
+
+from common import NAMES, group_of, promise
+from openloop import Outcome, load
+from server import ROOT, Server
+
+FLOWER = dict(zip(NAMES, (5.1, 3.5, 1.4, 0.2), strict=True))
+ONE, MANY = "/model/classify", "/model/classify/batch"
+
+
+def port_of(server: Server) -> int:
+    return int(server.base_url.rpartition(":")[2])
+
+
+def closed_loop(server: Server, seconds: int = 1, windows: int = 3, connections: int = 64) -> float:
+    """The best of several windows of wrk, which asks without a pause: answers (200) a second."""
+    wrk = shutil.which("wrk")
+    promise(wrk, "this proof needs wrk, which is not installed: apt-get install wrk")
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
+        json.dump(FLOWER, body)
+        body.flush()
+        script = str(ROOT / "benchmarks" / "post.lua")
+        command = [str(wrk), "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script]
+        rates = [window([*command, server.base_url + ONE], Path(body.name)) for _ in range(windows)]
+    return max(rates)
+
+
+def window(command: list[str], body: Path) -> float:
+    output = subprocess.run(
+        command, env=os.environ | {"BODY": str(body)}, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    found = json.loads(output.splitlines()[-1])
+    promise(not found["refused"] + found["broken"], f"a closed loop is not answered: {found}")
+    return float(found["requests"] / found["seconds"])
+
+
+def memory(server: Server) -> float:
+    """What all its processes have written and hold, in MiB; what they share counts once.
+
+    Of the proportional set size the anonymous part: the other part is files, libraries above all,
+    and changes with what else runs on the machine.
+    """
+    held = 0
+    for process in group_of(server.process.pid):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+            held += next(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))
+    return held / 1024
+
+
+def watched(server: Server, *running: Future[Outcome]) -> float:
+    """The most memory in MiB that the server took until all of these were done."""
+    most = memory(server)
+    while wait(running, timeout=0.2).not_done:
+        most = max(most, memory(server))
+    return max(most, memory(server))
+
+
+def start(
+    pool: ProcessPoolExecutor, server: Server, requests: list[bytes], rate: float, seconds: float,
+    **how: int,
+) -> Future[Outcome]:  # fmt: skip
+    return pool.submit(load, port_of(server), requests, rate, seconds, **how)
