@@ -1,25 +1,32 @@
-"""The command line: `fastapi-grow small`, `compare` and `advise`."""
+"""The command line: `fastapi-grow small`, `large`, `compare` and `advise`."""
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from fastapi_grow import apply, git, report
 from fastapi_grow.advise import advise
 from fastapi_grow.compare_apps import compare_apps
 from fastapi_grow.growth import ASSEMBLY
+from fastapi_grow.large.arrangement import BadLayout, read_arrangement
+from fastapi_grow.large.grow import Wish, grow_large
+from fastapi_grow.large.parts import NAMES, catalogue, wanted_parts
+from fastapi_grow.large.versions import Version
 from fastapi_grow.locate import NoMain, find_main
 from fastapi_grow.observe import ProbeFailed
 from fastapi_grow.outline import outline
 from fastapi_grow.results import Done, Outcome
-from fastapi_grow.small import grow_small
+from fastapi_grow.small import Say, grow_small
 from fastapi_grow.subject import NotAnApp, Options, read_app
 from fastapi_grow.target import Target, base_of
 
 GROWN, REFUSED, USAGE = 0, 1, 2
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 DESCRIPTION = """\
 Split a single-file FastAPI app into a small package, and prove that nothing a client can see has
@@ -52,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)
-    except (NoMain, NotAnApp, git.NotClean) as error:
+    except (NoMain, NotAnApp, BadLayout, git.NotClean) as error:
         return _refuse(str(error))
     except SyntaxError as error:
         return _refuse(f"{options.main}: line {error.lineno}: {error.msg}")
@@ -82,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_small(commands)
+    _add_growing(commands, "small", "split MAIN into a small package", _small)
+    _add_large(commands)
     comparing = commands.add_parser("compare", help="the behaviour check alone, OLD against NEW")
     comparing.add_argument("main", metavar="OLD", help="the file of the old version")
     comparing.add_argument("new", metavar="NEW", help="the file of the new version")
@@ -91,30 +99,58 @@ def _parser() -> argparse.ArgumentParser:
     advising = commands.add_parser("advise", help="which stage suits the app, and why")
     advising.add_argument("main", nargs="?", default="main.py", metavar="MAIN")
     advising.set_defaults(run=_advise)
+    listing = commands.add_parser("parts", help="what large adds, and what calls for it")
+    listing.set_defaults(run=_parts)
     return parser
 
 
-def _add_small(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    small = commands.add_parser(
-        "small",
-        help="split MAIN into a small package",
+def _add_large(commands: Commands) -> None:
+    large = _add_growing(commands, "large", "MAIN into layers, with what it needs to run", _large)
+    large.add_argument(
+        "--api-version", metavar="V", type=_version, help="serve the routes under /api/V too"
+    )
+    large.add_argument(
+        "--deprecate-old", action="store_true", help="mark the old addresses as deprecated"
+    )
+    for option, what in (("--only", "write this part alone"), ("--without", "leave it out")):
+        large.add_argument(
+            option, action="append", choices=NAMES, help=f"{what} (again for more; see parts)"
+        )
+    large.add_argument(
+        "--layout", metavar="FILE", help="layered (the default), by_resource, or a TOML file"
+    )
+
+
+def _version(text: str) -> str:
+    if not re.fullmatch(r"v[0-9]+", text):
+        raise argparse.ArgumentTypeError(f"{text} is no version such as v1")
+    return text
+
+
+def _add_growing(
+    commands: Commands, name: str, what: str, run: Callable[[argparse.Namespace], int]
+) -> argparse.ArgumentParser:
+    growing = commands.add_parser(
+        name,
+        help=what,
         description=DESCRIPTION,
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = small.add_argument
+    add = growing.add_argument
     add("main", nargs="?", default="main.py", metavar="MAIN", help="the app's file (main.py)")
-    where = small.add_mutually_exclusive_group()
+    where = growing.add_mutually_exclusive_group()
     where.add_argument("--plan", action="store_true", help="show the tree to come, change nothing")
     where.add_argument("--into", metavar="DIR", help="write to a new directory; MAIN is untouched")
     where.add_argument("--commit", action="store_true", help="one git commit a step")
     add("--package", metavar="NAME", help="the package's name (app, or <stem>_app if taken)")
-    tests = small.add_mutually_exclusive_group()
+    tests = growing.add_mutually_exclusive_group()
     tests.add_argument("--tests", metavar="CMD", help="how to run the tests (pytest beside MAIN)")
     tests.add_argument("--no-tests", action="store_true", help="run no tests")
     add("--json", metavar="FILE", help="the report for programs")
-    _add_python(small)
-    small.set_defaults(run=_small)
+    _add_python(growing)
+    growing.set_defaults(run=run)
+    return growing
 
 
 def _add_python(parser: argparse.ArgumentParser) -> None:
@@ -127,15 +163,33 @@ def _add_python(parser: argparse.ArgumentParser) -> None:
 
 
 def _small(given: argparse.Namespace) -> int:
+    return _grow(given, grow_small, outline)
+
+
+def _large(given: argparse.Namespace) -> int:
+    version = Version(given.api_version, given.deprecate_old) if given.api_version else None
+    parts = tuple(wanted_parts(given.only or (), given.without or ()))
+    wish = Wish(read_arrangement(given.layout), version, parts)
+
+    def grow(options: Options, target: Target, say: Say) -> Outcome | None:
+        return grow_large(options, wish, target, say)
+
+    return _grow(given, grow, lambda options: outline(options, wish.arrangement))
+
+
+def _grow(
+    given: argparse.Namespace,
+    grow: Callable[[Options, Target, Say], Outcome | None],
+    planned: Callable[[Options], list[str]],
+) -> int:
     options = _options(given)
     apply.recover(options.main)
     _check_package(options)
     read_app(options.main)  # complain of the app before the work tree
     if given.plan:
-        print("\n".join(outline(options)))
+        print("\n".join(planned(options)))
         return GROWN
-    target = _target(given, options)
-    outcome = grow_small(options, target, lambda line: print(line, flush=True))
+    outcome = grow(options, _target(given, options), lambda line: print(line, flush=True))
     if outcome is None:
         print(f"{options.main.name} has grown already: nothing to do")
         report.write_json(given.json, Outcome(None, [], {}, 0, 0, 0))
@@ -198,6 +252,11 @@ def _compare(given: argparse.Namespace) -> int:
 
 def _options_of(given: argparse.Namespace, main: str) -> Options:
     return Options(find_main(main), None, given.python, given.requests, here=Path.cwd())
+
+
+def _parts(_given: argparse.Namespace) -> int:
+    print("\n".join(catalogue()))
+    return GROWN
 
 
 def _advise(given: argparse.Namespace) -> int:

@@ -56,13 +56,21 @@ def gap_before(code: str) -> str:
 def alias_of(layout: Layout, draft: Draft, module: str) -> str:
     """Import `module` as a whole into `draft`, under a name nothing there uses."""
     if module not in draft.aliases:
-        name = module.rpartition("/")[2]
-        taken = _words(layout, draft.module) | set(draft.aliases.values())
-        while name in taken:
-            name += "_routes" if module.startswith(layers.ROUTERS) else "_module"
+        name = _free_name(module, _words(layout, draft.module) | set(draft.aliases.values()))
         draft.aliases[module] = name
         draft.imports.append(headers.import_module(layout.identity, draft.module, module, name))
     return draft.aliases[module]
+
+
+def _free_name(module: str, taken: set[str]) -> str:
+    """`users` for "routers/users", `users_routes` where that is taken."""
+    parts = module.split("/")
+    name = parts[-1]
+    if name in taken and len(parts) > 1 and not module.startswith(layers.ROUTERS):
+        name = f"{parts[-2]}_{name}"
+    while name in taken:
+        name += "_routes" if module.startswith(layers.ROUTERS) else "_module"
+    return name
 
 
 def _words(layout: Layout, module: str) -> set[str]:

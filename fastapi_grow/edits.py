@@ -24,12 +24,25 @@ def targets_of(layout: Layout, main: str) -> dict[str, Target]:
     return found
 
 
+def imported_targets(layout: Layout, main: str) -> dict[str, Target]:
+    """Names that MAIN imports and only one module reads now: there a patch must replace them."""
+    parent = main.rpartition(".")[0]
+    package = f"{parent}.{layout.identity.package}".lstrip(".")
+    items = layout.survey.items
+    found = {}
+    for name in set(layout.survey.imported) - set(layout.survey.definers):
+        homes = {home for i, home in layout.homes.items() if name in items[i].names.reads}
+        if len(homes) == 1 and not homes & {ROOT, "__init__"}:
+            found[name] = Target(package, homes.pop().replace("/", "."))
+    return found
+
+
 def patch_edits(layout: Layout, known: list[External]) -> Edits:
     """The files whose patches of moved names must follow them."""
     edits = {}
     for external in known:
         main = _called(layout, external)
-        targets = targets_of(layout, main)
+        targets = targets_of(layout, main) | imported_targets(layout, main)
         text = repoint(external, layout.identity.names, targets)
         if text != external.text:
             edits[external.path] = text

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fastapi_grow.bundles import closure
 from fastapi_grow.kinds import MUTATORS
 from fastapi_grow.survey import Item, Survey
 
@@ -18,12 +19,12 @@ EVERYTHING = frozenset({"env", "files", "logging", "random", "output", "tables",
 READS = {
     "env": ("os.getenv", "os.environ", "decouple.", "environ.", "starlette.config."),
     "files": ("os.path.exists", "os.path.isdir", "os.path.isfile", "os.listdir",
-              "fastapi.staticfiles.", "starlette.staticfiles."),
+              "fastapi.staticfiles.", "starlette.staticfiles.", "numpy.load", "pandas.read_"),
     "tables": (),
 }  # fmt: skip
 WRITES = {
     "env": ("dotenv.load_dotenv", "os.environ.setdefault", "os.environ.update", "os.putenv"),
-    "files": ("os.makedirs", "os.mkdir"),
+    "files": ("os.makedirs", "os.mkdir", "shutil."),
     "logging": ("logging.basicConfig", "logging.config.", "logging.disable", "warnings."),
     "random": ("random.", "numpy.random.", "secrets.", "uuid.", "os.urandom"),
     "output": ("print",),
@@ -31,13 +32,14 @@ WRITES = {
 PURE = (
     "os.path.", "pathlib.", "re.", "datetime.", "decimal.", "fractions.", "collections.",
     "logging.getLogger", "typing.", "typing_extensions.", "fastapi.", "starlette.", "pydantic.",
-    "passlib.", "pwdlib.", "sqlalchemy.", "sqlmodel.", "threading.Lock", "threading.RLock",
-    "threading.Event", "threading.local", "asyncio.Lock", "asyncio.Queue", "asyncio.Event",
+    "passlib.", "pwdlib.", "sqlalchemy.", "sqlmodel.", "threading.",
+    "asyncio.Lock", "asyncio.Queue", "asyncio.Event",
     "asyncio.Semaphore", "asyncio.Condition", "contextlib.", "functools.", "itertools.",
     "operator.", "string.", "time.time", "time.monotonic", "time.perf_counter", "json.dumps",
     "json.loads", "hashlib.", "base64.", "enum.", "dataclasses.", "abc.", "zoneinfo.",
     "contextvars.", "celery.", "types.", "weakref.", "copy.", "math.", "statistics.",
-    "bcrypt.", "concurrent.futures.ThreadPoolExecutor", "os.getcwd", "os.cpu_count", "httpx.",
+    "bcrypt.", "fastapi_offline.", "numpy.", "anyio.", "slowapi.", "httpx.",
+    "concurrent.futures.ThreadPoolExecutor", "os.getcwd", "os.cpu_count",
 )  # fmt: skip
 BUILTINS = {
     "list", "dict", "set", "tuple", "frozenset", "str", "int", "float", "bool", "bytes", "len",
@@ -45,12 +47,17 @@ BUILTINS = {
     "any", "all", "abs", "round", "object", "type", "isinstance", "getattr", "hasattr", "iter",
     "next", "repr", "ord", "chr", "super", "bytearray", "property", "staticmethod", "classmethod",
 }  # fmt: skip
+FILE_METHODS = {"mkdir", "touch", "unlink", "rmdir", "write_text", "write_bytes", "symlink_to"}
+ENDING = {"sys.exit", "exit", "quit"}
 METHODS = {
     "split", "strip", "lower", "upper", "join", "format", "replace", "get", "items", "keys",
     "values", "copy", "startswith", "endswith", "encode", "decode", "resolve", "absolute",
     "isoformat", "strftime", "timestamp", "rstrip", "lstrip", "title", "index", "count", "now",
     "today", "joinpath", "with_suffix", "with_name", "as_posix", "hexdigest", "digest",
     "date", "time", "fromisoformat", "splitlines", "expanduser", "utcnow", "hex",
+    "removeprefix", "removesuffix", "partition", "rpartition", "casefold", "union", "total_seconds",
+    "get_secret_value", "errors", "with_variant", "where", "order_by", "limit", "in_", "desc",
+    "asc", "label",
 }  # fmt: skip
 
 
@@ -70,6 +77,10 @@ class Effect:
         return bool(both)
 
 
+# Where the program may end, all that can be seen from outside must have happened, and no more.
+END = Effect(frozenset({"files", "unknown"}), frozenset({"output"}))
+
+
 def effect_of(survey: Survey, item: Item) -> Effect:
     """The effect of running `item` once, at import."""
     reads: set[str] = set()
@@ -82,7 +93,15 @@ def effect_of(survey: Survey, item: Item) -> Effect:
         writes.add("unknown")
     if item.kind == "table":
         writes.add("tables")
+    elif not _near_tables(survey, item):
+        reads, writes = reads - {"tables"}, writes - {"tables"}
     return Effect(frozenset(reads), frozenset(writes))
+
+
+def _near_tables(survey: Survey, item: Item) -> bool:
+    """Can it reach the tables at all: through a base, an engine or a session?"""
+    kinds = {survey.items[index].kind for index in closure(survey, item.index)}
+    return bool(kinds & {"base", "table", "engine", "session"})
 
 
 def _run_at_import(tree: ast.AST) -> Iterator[ast.AST]:
@@ -128,7 +147,7 @@ def _effect_of_node(survey: Survey, node: ast.AST, seen: frozenset[str] = frozen
             return Effect(writes=frozenset({"env"}))
         return Effect() if _owned(survey, node) else Effect(writes=frozenset({"unknown"}))
     if isinstance(node, ast.Raise | ast.Assert):
-        return Effect(EVERYTHING, EVERYTHING)
+        return END
     if isinstance(node, ast.Call):
         return _effect_of_call(survey, node, seen)
     return Effect()
@@ -148,6 +167,12 @@ def _effect_of_call(survey: Survey, call: ast.Call, seen: frozenset[str]) -> Eff
         return Effect(frozenset({"tables"}), frozenset({"files", "output", "tables"}))
     if reads or writes:
         return Effect(reads, writes)
+    if name in ENDING:
+        return END
+    if isinstance(call.func, ast.Attribute) and call.func.attr in FILE_METHODS:
+        return Effect(writes=frozenset({"files"}))
+    if _makes_settings(survey, name):
+        return Effect(reads=frozenset({"env", "files"}))
     if _is_pure(survey, call, name):
         return Effect()
     own = _effect_of_own(survey, name, seen)
@@ -181,6 +206,14 @@ def _is_pure(survey: Survey, call: ast.Call, name: str) -> bool:
     if made and not rest:
         return all(_makes_plain_object(item) for item in made)
     return bool(made) and all(item.kind in {"router", "app", "task", "security"} for item in made)
+
+
+def _makes_settings(survey: Survey, name: str) -> bool:
+    """Is it `Settings()` or `Settings.model_validate(...)`, which may read .env?"""
+    first, _, method = name.partition(".")
+    items = [survey.items[index] for index in survey.definers.get(first, [])]
+    plain = all(item.kind == "settings" and not item.waits for item in items)
+    return bool(items) and plain and method in {"", "model_validate"}
 
 
 def _makes_plain_object(item: Item) -> bool:

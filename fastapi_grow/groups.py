@@ -73,7 +73,9 @@ def _router_name(survey: Survey, owner: str) -> str:
     tree = survey.items[survey.definers[owner][0]].statement.tree
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "prefix":
-            return resource_of(text_of(survey, node.value), None)
+            named = resource_of(text_of(survey, node.value), None)
+            if named != "system":
+                return named
     name = word(owner.removesuffix("router").removesuffix("_"))
     return name if name != "system" else owner
 
@@ -102,13 +104,23 @@ def _calls(survey: Survey, one: Group, other: Group) -> bool:
 
 
 def _merge_small(survey: Survey, groups: list[Group], size: int) -> None:
-    while len(groups) > 1:
-        small = min(groups, key=lambda group: group.lines(survey))
+    settled: list[Group] = []
+    while waiting := [group for group in groups if group not in settled]:
+        small = min(waiting, key=lambda group: group.lines(survey))
         if small.lines(survey) >= size + OVERHEAD:
             return
-        others = [group for group in groups if group is not small]
+        others = [group for group in groups if group is not small and _share_owner(group, small)]
+        if not others:
+            settled.append(small)
+            continue
         nearest = max(others, key=lambda group: _affinity(survey, small, group))
         _merge(survey, groups, nearest, small)
+
+
+def _share_owner(one: Group, other: Group) -> bool:
+    """Do the routes of two groups hang on one application or router? No module has two."""
+    owners = [{r.owner for routes in g.routes.values() for r in routes} for g in (one, other)]
+    return not all(owners) or bool(owners[0] & owners[1])
 
 
 def _affinity(survey: Survey, one: Group, other: Group) -> tuple[int, int, int]:

@@ -14,9 +14,10 @@ from pathlib import Path
 import libcst as cst
 
 from fastapi_grow import layers
+from fastapi_grow.bundles import bundles_of
 from fastapi_grow.include import Unplaceable
 from fastapi_grow.layout import Layout
-from fastapi_grow.order import effects_of, out_of_order
+from fastapi_grow.order import Misplaced, effects_of, out_of_order
 from fastapi_grow.plan import Plan, Step
 from fastapi_grow.results import Done, Failed, Skipped, StepResult
 from fastapi_grow.tree import Tree, write_tree
@@ -61,6 +62,9 @@ def grow(growth: Growth, steps: Sequence[Step], *, together: bool = True) -> Non
         return
     trial, results = _prepare(growth, steps)
     failure = _failure(growth, trial, steps[-1]) if trial else None
+    if isinstance(failure, Misplaced):
+        grow(growth, steps)
+        return
     if failure and len(steps) > 1:
         middle = len(steps) // 2
         grow(growth, steps[:middle])
@@ -75,22 +79,30 @@ def _prepare(growth: Growth, steps: Sequence[Step]) -> tuple[Layout | None, list
     """The layout after `steps`, if all goes well, and what each of them would have moved."""
     moved = growth.moved
     results: list[StepResult] = []
+    layout = growth.layout
     for step in steps:
-        items, why = _ready(growth.layout, step, moved)
+        if step.change:
+            layout = replace(layout, **step.change)
+            results.append(Done(step, []))
+            continue
+        items, why = _ready(layout, step, moved)
         if not items:
             results.append(Skipped(step, why or "nothing is left to move"))
             continue
-        moved |= dict.fromkeys(items, step.module)
+        moved |= {index: step.home_of(index) for index in items}
         titles = [growth.layout.survey.items[index].title for index in items]
         results.append(Done(step, titles, reason=why))
     if not any(isinstance(result, Done) for result in results):
         return None, results
-    homes = {index: moved.get(index, "") for index in growth.layout.survey.items}
-    return replace(growth.layout, homes=homes), results
+    homes = {index: moved.get(index, "") for index in layout.survey.items}
+    return replace(layout, homes=homes), results
 
 
-def _failure(growth: Growth, trial: Layout, step: Step) -> StepResult | None:
-    """Why `trial` cannot be had; None when it is proved and now holds."""
+def _failure(growth: Growth, trial: Layout, step: Step) -> StepResult | Misplaced | None:
+    """Why `trial` cannot be had; None when it is proved and now holds.
+
+    Misplaced when it could be had but for statements that are from now on left where they are.
+    """
     try:
         tree = write_tree(trial)
         edits = growth.edit(trial)
@@ -101,12 +113,25 @@ def _failure(growth: Growth, trial: Layout, step: Step) -> StepResult | None:
     survey = trial.survey
     wrong = out_of_order(survey, effects_of(survey), tree.runs)
     if wrong:
-        return Skipped(step, f"the order of effects: {wrong}")
+        told = f"the order of effects: {wrong.reason}"
+        return wrong if _leave(growth, trial, wrong, told) else Skipped(step, told)
     found = growth.verifier.judge(tree.files, edits)
     if found:
         return Skipped(step, str(found[0]))
     growth.layout, growth.tree, growth.edits = trial, tree, edits
     return None
+
+
+def _leave(growth: Growth, trial: Layout, wrong: Misplaced, why: str) -> bool:
+    """Pin the first of two misplaced statements that `trial` moves; False when there is none."""
+    pinned, before = growth.layout.plan.pinned, growth.moved
+    moved = (i for i in wrong.items if trial.homes[i] and i not in before and i not in pinned)
+    index = next(moved, None)
+    if index is None or trial.homes[index] == trial.assembling:
+        return False
+    family = next((b for b in bundles_of(trial.survey) if index in b), {index})
+    pinned |= dict.fromkeys(family - set(before), why)
+    return True
 
 
 def _ready(layout: Layout, step: Step, moved: dict[int, str]) -> tuple[list[int], str]:

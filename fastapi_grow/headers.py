@@ -28,8 +28,11 @@ def module_path(identity: Identity, here: str, there: str) -> tuple[str, int]:
     if not here:
         package = f"{identity.package}.{dotted}".rstrip(".")
         return package, 1 if identity.dotted else 0
-    if "/" in here and there.startswith(here.rpartition("/")[0] + "/"):
-        return dotted.rpartition(".")[2], 1
+    if identity.absolute:
+        return f"{identity.package}.{dotted}".rstrip("."), 0
+    beside = here.rpartition("/")[0] + "/"
+    if "/" in here and there.startswith(beside):
+        return there.removeprefix(beside).replace("/", "."), 1
     return dotted, here.count("/") + 1
 
 

@@ -19,6 +19,12 @@ class Identity:
     name: str  # "main", "src.app"
     package: str  # of the grown modules: "app"
     both: bool = False  # also imported by its short name, as a script or from its own folder
+    deep: bool = False  # packages within packages: these name each other in full
+
+    @property
+    def absolute(self) -> bool:
+        """Can a module name another by its full name? Not where MAIN itself has several."""
+        return self.deep and not self.both and not self.dotted
 
     @property
     def folder(self) -> Path:

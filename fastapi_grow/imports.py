@@ -7,10 +7,14 @@ A module of the grown package gets exactly the entries for the names it uses. Im
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import io
+import tokenize
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fastapi_grow.source import Statement
+
+FOR_TOOLS = ("type:", "noqa", "pyright:", "pylint:", "nosec")  # whatever is on the line
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Import:
     renamed: bool = False
     typing_only: bool = False
     index: int = -1  # of its statement in MAIN
-    comment: str = ""
+    comment: str = ""  # behind it
+    above: str = ""  # the lines of comments in front of it
 
     @property
     def target(self) -> str:
@@ -47,8 +52,8 @@ def read_imports(statement: Statement) -> list[Import]:
     if isinstance(tree, ast.If) and is_type_checking(tree):
         found = [i for part in tree.body for i in _entries(part, statement.index)]
         return [replace(entry, typing_only=True) for entry in found]
-    comment = _trailing_comment(statement.text)
-    return [replace(entry, comment=comment) for entry in _entries(tree, statement.index)]
+    entries = list(_entries(tree, statement.index))
+    return _with_comments(statement, entries) if entries else []
 
 
 def is_type_checking(tree: ast.If) -> bool:
@@ -77,17 +82,50 @@ def _entries(tree: ast.stmt, index: int) -> Iterator[Import]:
             )
 
 
-def _trailing_comment(text: str) -> str:
-    last = text.rstrip("\n").rsplit("\n", 1)[-1]
-    code, mark, comment = last.partition("#")
-    keep = code.strip() and mark and any(w in comment for w in ("type:", "noqa", "pyright:"))
-    return f"  # {comment.strip()}" if keep else ""
+def _with_comments(statement: Statement, entries: list[Import]) -> list[Import]:
+    """`entries` of one statement with its comments, each at the name that it stands by."""
+    aliases = statement.tree.names  # type: ignore[attr-defined]
+    lines = [alias.end_lineno for alias in aliases]
+    above, behind = [""] * len(entries), [""] * len(entries)
+    for line, text in _comments(statement.text):
+        if any(mark in text for mark in FOR_TOOLS):
+            entries = [replace(entry, comment=f"  {text}") for entry in entries]
+            continue
+        after = [number for number, end in enumerate(lines) if end >= line]
+        if line in lines and (len(entries) == 1 or lines.count(line) == 1):
+            behind[lines.index(line)] = f"  {text}"
+        elif text.strip("# "):
+            above[after[0] if after else -1] += f"{text}\n"
+    return [
+        replace(entry, above=a, comment=entry.comment or b)
+        for entry, a, b in zip(entries, above, behind, strict=True)
+    ]
+
+
+def _comments(text: str) -> Iterator[tuple[int, str]]:
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def with_comments_once(headers: Mapping[str, list[Import]]) -> dict[str, list[Import]]:
+    """The imports of each module; a comment above one stays with the first module that has it."""
+    seen: set[tuple[int, str]] = set()
+    result = {}
+    for module, entries in headers.items():
+        mine = {(entry.index, entry.above) for entry in entries}
+        result[module] = [
+            replace(entry, above="") if (entry.index, entry.above) in seen else entry
+            for entry in entries
+        ]
+        seen |= mine
+    return result
 
 
 def write_imports(entries: Iterable[Import]) -> str:
     """Import statements, one for each module; their order and wrapping are ruff's business."""
     entries = list({entry.key(): entry for entry in entries}.values())
-    lines = [_write(entry) for entry in entries if not entry.typing_only]
+    lines = [entry.above + _write(entry) for entry in entries if not entry.typing_only]
     typing_only = [_write(entry) for entry in entries if entry.typing_only]
     if typing_only:
         lines += ["from typing import TYPE_CHECKING", "", "if TYPE_CHECKING:"]

@@ -17,6 +17,12 @@ VERBS = {
     "api_route", "websocket", "route", "websocket_route",
 }  # fmt: skip
 ADD_ROUTE = {"add_api_route", "add_api_websocket_route", "add_route", "add_websocket_route"}
+GIVEN_TO = {
+    "dependency": {"Depends", "Security"},
+    "middleware": {"add_middleware", "Middleware"},
+    "handler": {"add_exception_handler"},
+    "event": {"add_event_handler"},
+}
 REGISTRATIONS = {"exception_handler": "handler", "middleware": "middleware", "on_event": "event"}
 
 BASES = {
@@ -58,10 +64,26 @@ def classify(survey: Survey) -> None:
     """Give every item of `survey` its kind."""
     for item in survey.items.values():
         item.kind = _kind(survey, item)
-    dependencies = _names_in_depends(survey)
+    for kind, functions in GIVEN_TO.items():
+        names = _names_given_to(survey, functions)
+        for item in survey.items.values():
+            if item.kind == "service" and item.names.binds & names:
+                item.kind = kind
+    _link_to_tables(survey)
+
+
+def _link_to_tables(survey: Survey) -> None:
+    """What runs `create_all` needs every table, though it names none."""
+    tables = {index for index, item in survey.items.items() if item.kind == "table"}
     for item in survey.items.values():
-        if item.kind in {"service", "session"} and item.names.binds & dependencies:
-            item.kind = "session" if item.kind == "session" else "dependency"
+        if not item.waits and "create_all" in _called_attributes(item):
+            item.uses |= tables - {item.index}
+            item.uses_now |= tables - {item.index}
+
+
+def _called_attributes(item: Item) -> set[str]:
+    calls = (node.func for node in ast.walk(item.statement.tree) if isinstance(node, ast.Call))
+    return {func.attr for func in calls if isinstance(func, ast.Attribute)}
 
 
 def _kind(survey: Survey, item: Item) -> str:
@@ -69,10 +91,10 @@ def _kind(survey: Survey, item: Item) -> str:
     if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
         return registered_as(survey, item) or _function_kind(survey, item, tree)
     if isinstance(tree, ast.ClassDef):
-        return registered_as(survey, item) or _class_kind(survey, tree)
+        return registered_as(survey, item) or _class_kind(survey, item, tree)
     if isinstance(tree, ast.Assign | ast.AnnAssign):
         return _value_kind(survey, item, tree.value)
-    if isinstance(tree, ast.If) and "__name__" in item.names.now:
+    if item.is_guard:
         return "guard"
     if is_route_call(survey, tree):
         return "route"
@@ -117,7 +139,7 @@ def _mentions_owner(survey: Survey, item: Item) -> bool:
     return bool(item.names.reads & set(survey.owners))
 
 
-def _class_kind(survey: Survey, tree: ast.ClassDef) -> str:
+def _class_kind(survey: Survey, item: Item, tree: ast.ClassDef) -> str:
     if tree.name.endswith(("Settings", "Config")) and tree.name[0].isupper():
         return "settings"
     seen = {tree.name}
@@ -125,12 +147,20 @@ def _class_kind(survey: Survey, tree: ast.ClassDef) -> str:
         kind = _base_kind(survey, base, seen)
         if kind == "base" and tree.bases and _is_own_class(survey, base):
             return "table"
-        if kind:
+        record = any(survey.resolve(base) == "typing.NamedTuple" for base in tree.bases)
+        if kind and not (record and _works(tree)):
             return kind
     decorators = {survey.resolve(d) for d in tree.decorator_list}
-    if decorators & {"dataclasses.dataclass", "pydantic.dataclasses.dataclass"}:
+    record = bool(decorators & {"dataclasses.dataclass", "pydantic.dataclasses.dataclass"})
+    if record and not _works(tree):
         return "schema"
-    return "service"
+    return "ml" if _uses_ml(survey, item) else "service"
+
+
+def _works(tree: ast.ClassDef) -> bool:
+    """Has this class methods of its own, and so does more than hold data?"""
+    methods = [part for part in tree.body if isinstance(part, ast.FunctionDef)]
+    return any(not m.name.startswith("__") and not m.decorator_list for m in methods)
 
 
 def _is_own_class(survey: Survey, node: ast.expr) -> bool:
@@ -166,12 +196,10 @@ def _function_kind(survey: Survey, item: Item, tree: ast.FunctionDef | ast.Async
     ):
         return "lifespan"
     used = {survey.items[index].kind for index in item.uses if index in survey.items}
-    targets = {
-        entry.target.split(".")[0] for n in item.names.reads for entry in survey.imported.get(n, [])
-    }
+    targets = _imported_packages(survey, item)
     if used & {"engine", "base"} and not used & {"table", "schema"}:
         return "session"
-    if targets & {kind.rstrip(".") for kind in CALLS["ml"]} - {"pickle"}:
+    if _uses_ml(survey, item):
         return "ml"
     words = tree.name.lower()
     if targets & set(SECURITY_MODULES) or (
@@ -181,6 +209,17 @@ def _function_kind(survey: Survey, item: Item, tree: ast.FunctionDef | ast.Async
     if "sqlite3" in targets and not used & {"table", "schema"}:
         return "session"
     return "service"
+
+
+def _imported_packages(survey: Survey, item: Item) -> set[str]:
+    entries = [entry for name in item.names.reads for entry in survey.imported.get(name, [])]
+    return {entry.target.split(".")[0] for entry in entries}
+
+
+def _uses_ml(survey: Survey, item: Item) -> bool:
+    wanted = {prefix.rstrip(".") for prefix in CALLS["ml"]} - {"pickle"}
+    predicts = {"predict", "predict_proba"} & _called_attributes(item)
+    return bool(predicts or _imported_packages(survey, item) & wanted)
 
 
 def _is_lifespan(survey: Survey, tree: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -245,12 +284,13 @@ def _is_type_alias(survey: Survey, value: ast.expr | None) -> bool:
     return survey.resolve(value).startswith("typing")
 
 
-def _names_in_depends(survey: Survey) -> set[str]:
-    """Names passed to `Depends(...)` or `Security(...)` anywhere in MAIN."""
+def _names_given_to(survey: Survey, functions: set[str]) -> set[str]:
+    """Names that a call of one of `functions` is given by position, anywhere in MAIN."""
     nodes = (node for item in survey.items.values() for node in ast.walk(item.statement.tree))
-    calls = [node for node in nodes if isinstance(node, ast.Call) and node.args]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
     return {
-        (dotted_name(call.args[0]) or "").split(".")[0]
+        (dotted_name(argument) or "").split(".")[0]
         for call in calls
-        if survey.resolve(call).rsplit(".", 1)[-1] in {"Depends", "Security"}
+        if survey.resolve(call).rsplit(".", 1)[-1] in functions
+        for argument in call.args
     }

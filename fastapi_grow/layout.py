@@ -22,11 +22,21 @@ class Layout:
     homes: dict[int, str]
     exports: frozenset[str]  # names that other files take from MAIN
     through: frozenset[str]  # names reached through their module
+    api: str = ""  # the module that includes the routers for the application, if one does
+    prefixes: tuple[str, ...] = ("",)  # under which it is included: "" and perhaps "/api/v1"
+    stem: str = ""  # the part of their prefix that is given at the inclusion: "/api"
+    old_ones: str = ""  # arguments of the first inclusion, such as "deprecated=True"
 
     @property
     def assembling(self) -> str:
         """The module that puts the application together."""
         return layers.MAIN if layers.MAIN in self.homes.values() else ROOT
+
+    @property
+    def modules(self) -> list[str]:
+        """Every module, MAIN included."""
+        own = [self.api] if self.api else []
+        return sorted({*self.homes.values(), *own, ROOT})
 
     def home_of(self, name: str) -> str | None:
         """The module that defines `name`; None for a name that MAIN does not define."""

@@ -23,7 +23,8 @@ def import_what_is_read(layout: Layout, draft: Draft) -> None:
     for part in draft.parts:
         names = names_of(part.text)
         bound |= names.binds
-        for name in sorted(names.reads - set(draft.aliases.values())):
+        own = {n for n in names.binds if layout.home_of(n) != draft.module}  # of a guard, say
+        for name in sorted(names.reads - own - set(draft.aliases.values())):
             found = _imports_of(layout, draft.module, name, part)
             draft.imports += found
             if not found and layout.home_of(name) is None and not hasattr(builtins, name):
@@ -71,9 +72,8 @@ def reach_every_module(layout: Layout, drafts: dict[str, Draft]) -> None:
     if reached == {ROOT} and layers.SETUP in drafts:
         assembling.imports.append(replace(_package_itself(layout.identity), comment=REGISTERS))
     for module in sorted(set(drafts) - reached - {layers.SETUP}):
-        entry = headers.import_module(
-            layout.identity, assembling.module, module, module.rpartition("/")[2]
-        )
+        alias_of(layout, assembling, module)
+        entry = assembling.imports.pop()
         assembling.imports.append(replace(entry, comment=REGISTERS))
 
 
@@ -98,7 +98,7 @@ def _package_itself(identity: Identity) -> Import:
 
 def imported_modules(layout: Layout, module: str, header: str) -> list[str]:
     """The modules of the package that `header` imports, in order."""
-    known = {*layout.homes.values()} - {ROOT}
+    known = {*layout.modules} - {ROOT}
     found = []
     for node in ast.parse(header).body:
         if isinstance(node, ast.Import):
@@ -118,7 +118,7 @@ def imported_modules(layout: Layout, module: str, header: str) -> list[str]:
 def _base(identity: Identity, module: str, node: ast.ImportFrom) -> str | None:
     """The path inside the package that `from X import` names, None when it is outside."""
     dotted = node.module or ""
-    if not module:
+    if not module or (identity.absolute and not node.level):
         if dotted != identity.package and not dotted.startswith(f"{identity.package}."):
             return None
         return dotted.removeprefix(identity.package).strip(".").replace(".", "/")

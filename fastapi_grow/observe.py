@@ -43,6 +43,7 @@ class Observer:
     app: str | None
     factory: str | None = None
     classes: list[str] = field(default_factory=list)
+    gone: tuple[str, ...] = ()  # files of the project that no observed version has
 
     def observe(
         self,
@@ -55,7 +56,7 @@ class Observer:
         """The probe's report on the project with `files` (relative to MAIN's folder) written in."""
         with tempfile.TemporaryDirectory(prefix="fastapi-grow-") as folder:
             copy = Path(folder).resolve() / self.project.name
-            copy_project(self.project, copy, self.identity, files)
+            copy_project(self.project, copy, self.identity, files, self.gone)
             order = self._order(copy, requests) | {"server": server, "slow": slow}
             return run_probe(self.python, order, Path(folder))
 
@@ -75,10 +76,18 @@ class Observer:
         }
 
 
-def copy_project(project: Path, copy: Path, identity: Identity, files: Mapping[str, str]) -> None:
-    """Copy the project without environments and caches, then write `files` into it."""
+def copy_project(
+    project: Path,
+    copy: Path,
+    identity: Identity,
+    files: Mapping[str, str],
+    gone: Iterable[str] = (),
+) -> None:
+    """Copy the project without environments, caches and `gone`, then write `files` into it."""
     shutil.copytree(project, copy, ignore=LEFT_OUT, symlinks=True, ignore_dangling_symlinks=True)
     folder = copy / identity.folder.relative_to(project)
+    for path in gone:
+        (folder / path).unlink(missing_ok=True)
     for path, text in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ changed places, and nothing with an effect may be left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from fastapi_grow import layers
 from fastapi_grow.effects import Effect, effect_of
@@ -54,22 +55,34 @@ def run_order(runs: Mapping[str, list[int | str]]) -> list[int]:
     return order
 
 
-def out_of_order(survey: Survey, effects: Effects, runs: Mapping[str, list[int | str]]) -> str:
-    """Why the new order is not safe, naming two lines; empty when it is."""
+@dataclass(frozen=True)
+class Misplaced:
+    """Two statements that must not change places, and do; `items` are those that could stay."""
+
+    items: tuple[int, ...]
+    reason: str
+
+
+def out_of_order(
+    survey: Survey, effects: Effects, runs: Mapping[str, list[int | str]]
+) -> Misplaced | None:
+    """Why the new order is not safe, naming two lines; None when it is."""
     place = {index: position for position, index in enumerate(run_order(runs))}
     for second in sorted(effects):
         if second not in place:
-            return f"line {survey.items[second].statement.line} would not run"
+            line = survey.items[second].statement.line
+            return Misplaced((second,), f"line {line} would not run")
         for first in sorted(effects):
             if first >= second:
                 break
             if effects[first].before(effects[second]) and place[first] > place[second]:
                 lines = [survey.items[index].statement.line for index in (second, first)]
-                return f"line {lines[0]} would run before line {lines[1]}"
+                told = f"line {lines[0]} would run before line {lines[1]}"
+                return Misplaced((second, first), told)
     return _seen_too_late(survey, place)
 
 
-def _seen_too_late(survey: Survey, place: Mapping[int, int]) -> str:
+def _seen_too_late(survey: Survey, place: Mapping[int, int]) -> Misplaced | None:
     """A name that is bound twice must be read between the same bindings as before."""
     for name in sorted(survey.duplicates):
         for item in survey.items.values():
@@ -78,5 +91,6 @@ def _seen_too_late(survey: Survey, place: Mapping[int, int]) -> str:
             for definer in survey.definers[name]:
                 before = definer < item.index
                 if definer != item.index and (place[definer] < place[item.index]) != before:
-                    return f"line {item.statement.line} would see another `{name}`"
-    return ""
+                    told = f"line {item.statement.line} would see another `{name}`"
+                    return Misplaced((item.index, definer), told)
+    return None

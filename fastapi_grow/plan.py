@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi_grow import layers
 from fastapi_grow.anchors import sort_out
@@ -23,6 +25,7 @@ from fastapi_grow.scope import dotted_name, names_of
 from fastapi_grow.survey import Item, Survey
 
 REGISTERED = {"handler", "middleware", "event"}
+CONFIGURED = {"task", "template", "security", "logger", "state"}
 STARLETTE = {"route", "websocket_route"}
 
 
@@ -33,6 +36,17 @@ class Step:
     name: str
     module: str
     items: tuple[int, ...]
+    homes: Mapping[int, str] = field(default_factory=dict, hash=False)  # not all in `module`
+    change: Mapping[str, Any] = field(default_factory=dict, hash=False)  # of the Layout's fields
+
+    def home_of(self, index: int) -> str:
+        return self.homes.get(index, self.module)
+
+    @property
+    def place(self) -> str:
+        """The file to show people, or the folder when the items go to several."""
+        modules = {self.home_of(index) for index in self.items} or {self.module}
+        return f"{self.module}.py" if modules == {self.module} else f"{self.module}/".lstrip("/")
 
 
 @dataclass
@@ -52,7 +66,7 @@ def plan_small(survey: Survey, small: int = SMALL) -> Plan:
     """
     reasons = reflective(survey)
     pinned = dict.fromkeys(survey.items, next(iter(reasons.values()))) if reasons else {}
-    _free_routes_of_owner(survey)
+    free_routes_of_owner(survey)
     bundles = bundles_of(survey)
     groups = group_routes(survey, bundles, small)
     pinned |= sort_out(survey, groups, set(pinned))
@@ -62,7 +76,7 @@ def plan_small(survey: Survey, small: int = SMALL) -> Plan:
     return Plan(homes, modules, _steps(survey, homes), pinned)
 
 
-def _free_routes_of_owner(survey: Survey) -> None:
+def free_routes_of_owner(survey: Survey) -> None:
     """Forget that a route uses `app` when its decorator is all that does."""
     owners = {index for name in survey.owners for index in survey.definers[name]}
     for item in survey.items.values():
@@ -150,7 +164,8 @@ def _first_home(survey: Survey, item: Item, router_of: dict[int, str]) -> str:
         return router_of[item.index]
     if item.kind == "effect":
         return _home_of_effect(survey, item)
-    if item.kind in REGISTERED and not _registered_outermost(survey, item):
+    registered = registered_as(survey, item) in REGISTERED
+    if registered and not _registered_outermost(survey, item):
         return layers.MAIN
     home = layers.HOMES[item.kind]
     return layers.MAIN if home == layers.ROUTERS else home
@@ -172,7 +187,20 @@ def _home_of_effect(survey: Survey, item: Item) -> str:
         return layers.SETUP
     if kinds <= {"constant", "settings", "logger"}:
         return "config"
-    return layers.MAIN
+    owner = _configured(survey, item)
+    return layers.HOMES[owner.kind] if owner else layers.MAIN
+
+
+def _configured(survey: Survey, item: Item) -> Item | None:
+    """What `celery.conf.update(...)` or `templates.env.filters["f"] = f` is about, if it is one."""
+    tree = item.statement.tree
+    value = tree.value if isinstance(tree, ast.Expr) else None
+    target = tree.targets[0] if isinstance(tree, ast.Assign) else getattr(value, "func", None)
+    while isinstance(target, ast.Subscript | ast.Attribute):
+        target = target.value
+    where = survey.definers.get(target.id, []) if isinstance(target, ast.Name) else []
+    owner = survey.items[where[0]] if len(where) == 1 else None
+    return owner if owner and owner.kind in CONFIGURED else None
 
 
 def _pull_down(survey: Survey, homes: dict[int, str]) -> None:

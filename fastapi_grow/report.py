@@ -22,7 +22,7 @@ WHY = {
 def step_line(result: StepResult, package: str) -> str:
     """One line of progress: `proved  schemas -> app/schemas.py (12)`."""
     step = result.step
-    what = f"{step.name} -> {package}/{step.module}.py"
+    what = f"{step.name} -> {package}/{step.place}"
     if result.result == "done":
         what += f" ({len(result.moved)})"
     return f"  {MARKS[result.result]}  {what}{': ' + result.reason if result.reason else ''}"
@@ -50,7 +50,7 @@ def as_json(outcome: Outcome) -> str:
     """The report for programs."""
     return json.dumps(
         {
-            "stage": "small",
+            "stage": outcome.stage,
             "steps": [
                 {
                     "name": result.step.name,
@@ -60,6 +60,7 @@ def as_json(outcome: Outcome) -> str:
                 }
                 for result in outcome.steps
             ],
+            "parts": outcome.parts,
             "checks": outcome.checks,
             "lines": {
                 "before": outcome.before,

@@ -51,6 +51,8 @@ class Outcome:
     before: int
     root: int
     assembling: int
+    stage: str = "small"
+    parts: list[str] = field(default_factory=list)  # files that are no modules
     seconds: float = 0.0
     tool_seconds: float = 0.0  # of these, not spent in the app and its tests
 

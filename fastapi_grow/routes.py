@@ -143,7 +143,9 @@ def resource_of(path: str | None, tag: str | None) -> str:
 def word(text: str) -> str:
     """A module name from a path segment or a tag."""
     name = re.sub(r"\W+", "_", text.rsplit(".", 1)[0]).strip("_").lower()
-    if keyword.iskeyword(name) or name[:1].isdigit():
+    if keyword.iskeyword(name):
+        return f"{name}_routes"
+    if name[:1].isdigit():
         return f"routes_{name}"
     return name or "system"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from fastapi_grow import layers, report
@@ -33,42 +34,54 @@ def grow_small(options: Options, target: Target, say: Say) -> Outcome | None:
         return None
     say(f"watching {options.main.name}: {found.lines()} lines")
     verifier, way, known = watch(found, options)
-    say(_watched(verifier))
+    say(watched(verifier))
     layout = lay_out(found, way, known)
-    growth = _start(layout, verifier, known, target, say)
+    growth = start(layout, verifier, known, target, say)
     grow(growth, all_steps(layout.plan), together=not target.commit)
-    outcome = _finish(growth, known, target, say)
+    outcome = finish(growth, known, target, say)
     outcome.seconds = round(time.monotonic() - began, 1)
     outcome.tool_seconds = round(outcome.seconds - verifier.seconds, 1)
     return outcome
 
 
-def _watched(verifier: Verifier) -> str:
+def watched(verifier: Verifier) -> str:
     tests = f", {len(verifier.results)} tests" if verifier.results else ""
     if verifier.no_tests:
         tests = f"; its tests cannot be run and are not compared: {verifier.no_tests}"
     return f"  {len(verifier.requests)} requests answered{tests}"
 
 
-def _start(
+def start(
     layout: Layout, verifier: Verifier, known: list[External], target: Target, say: Say
 ) -> Growth:
+    written: set[str] = set(target.gone)
+
     def told(result: StepResult, growth: Growth) -> None:
         say(report.step_line(result, layout.identity.package))
         if target.commit and isinstance(result, Done):
             message = _message(growth, result.step)
-            target.write_and_commit(growth.files, growth.edits, message)
+            leaving = replace(target, gone=tuple(sorted(written - set(growth.files))))
+            leaving.write_and_commit(growth.files, growth.edits, message)
+            written.update(growth.files)
+            _look_past(verifier, written - {layout.identity.path.name})
 
     return Growth(layout, verifier, lambda trial: patch_edits(trial, known), told)
 
 
+def _look_past(verifier: Verifier, written: set[str]) -> None:
+    """Leave what is on disk by now out of every version that is still to be looked at."""
+    gone = tuple(sorted({*verifier.observer.gone, *written}))
+    verifier.observer.gone = gone
+    verifier.suite = replace(verifier.suite, gone=gone)
+
+
 def _message(growth: Growth, step: Step) -> str:
-    place = f"{growth.layout.identity.package}/{step.module}.py"
+    place = f"{growth.layout.identity.package}/{step.place}"
     assembled = step.module == layers.MAIN
     return f"Assemble the application in {place}" if assembled else f"Move {step.name} to {place}"
 
 
-def _finish(growth: Growth, known: list[External], target: Target, say: Say) -> Outcome:
+def finish(growth: Growth, known: list[External], target: Target, say: Say) -> Outcome:
     """Look at the whole once more under a real server, rewrite the tests' imports, write."""
     served = growth.verifier.served(growth.tree.files) if growth.tree else None
     if served:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi_grow.evidence import project_of
 from fastapi_grow.externals import External, externals
 from fastapi_grow.groups import SMALL
+from fastapi_grow.identity import Identity
 from fastapi_grow.kinds import classify
 from fastapi_grow.layout import Layout
 from fastapi_grow.locate import Way, ways_to_import
@@ -20,6 +22,7 @@ from fastapi_grow.suite import Suite, find_suite
 from fastapi_grow.survey import Survey, survey
 from fastapi_grow.verify import Verifier
 
+Reading = Callable[[Identity, Path], list[External]]
 PICKLING = {"pickle", "joblib", "cloudpickle", "dill", "torch", "sklearn"}
 
 
@@ -131,16 +134,19 @@ def _found_by_name(found: Survey) -> set[str]:
     return {str(name) for name in names}
 
 
-def watch(found: Survey, options: Options) -> tuple[Verifier, Way, list[External]]:
+def watch(
+    found: Survey, options: Options, reading: Reading = externals
+) -> tuple[Verifier, Way, list[External]]:
     """Import the old app in the likeliest way that works, and learn what it does.
 
-    Raises ProbeFailed with the app's own error when it cannot be imported at all.
+    `reading` finds the files that know MAIN. Raises ProbeFailed with the app's own error when it
+    cannot be imported at all.
     """
     main = options.main
     project = project_of(main)
     errors = []
     for way in ways_to_import(main, options.package, options.here):
-        known = externals(way.identity, project)
+        known = reading(way.identity, project)
         observer = Observer(
             project, way.identity, options.python, way.cwd, found.app or _imported_app(found),
             factory_of(found), classes_of(found),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-import xml.etree.ElementTree as xml
+import xml.etree.ElementTree as xml  # nosec B405
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ class Suite:
     files: tuple[Path, ...] = ()  # relative to `base`
     base: Path = Path()  # where pytest is started
     command: str | None = None
+    gone: tuple[str, ...] = ()  # files of the project that no tested version has
 
     def __bool__(self) -> bool:
         return bool(self.files or self.command)
@@ -41,7 +42,7 @@ class Suite:
         """The outcome of every test on a copy with `files` and `edited` written in."""
         with tempfile.TemporaryDirectory(prefix="fastapi-grow-") as folder:
             copy = Path(folder).resolve() / self.project.name
-            copy_project(self.project, copy, self.identity, files)
+            copy_project(self.project, copy, self.identity, files, self.gone)
             for path, text in edited.items():
                 (copy / path.relative_to(self.project)).write_text(text)
             base = copy / self.base.relative_to(self.project)
@@ -51,7 +52,7 @@ class Suite:
 
     def _status(self, command: str, base: Path) -> str:
         try:
-            done = subprocess.run(  # noqa: S602 - the user's own command
+            done = subprocess.run(  # noqa: S602 - the user's own command  # nosec B602
                 command, shell=True, cwd=base, capture_output=True, timeout=PATIENCE, check=False,
                 env=_environment(),
             )  # fmt: skip
@@ -89,7 +90,7 @@ def _environment() -> dict[str, str]:
 def read_report(report: Path) -> Results:
     """Test name -> passed, failed, error or skipped, from a JUnit file."""
     results = {}
-    for case in xml.parse(report).getroot().iter("testcase"):  # noqa: S314
+    for case in xml.parse(report).getroot().iter("testcase"):  # nosec B314 # noqa: S314
         name = f"{case.get('classname')}::{case.get('name')}"
         outcome = next((child.tag for child in case if child.tag in OUTCOMES), "passed")
         results[name] = OUTCOMES.get(outcome, outcome)

@@ -36,6 +36,17 @@ class Item:
         return self.statement.index
 
     @property
+    def is_guard(self) -> bool:
+        """Is it `if __name__ == "__main__":`?"""
+        return isinstance(self.statement.tree, ast.If) and "__name__" in self.names.now
+
+    @property
+    def waits(self) -> bool:
+        """Has it code that runs later than itself: a function?"""
+        kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+        return any(isinstance(node, kinds) for node in ast.walk(self.statement.tree))
+
+    @property
     def title(self) -> str:
         """The name to show people: what it binds, or its first line of code."""
         if self.names.binds:
@@ -58,7 +69,7 @@ class Survey:
     def __post_init__(self) -> None:
         self.definers: dict[str, list[int]] = defaultdict(list)
         for item in self.items.values():
-            for name in item.names.binds:
+            for name in item.names.binds - self._bound_for_itself(item):
                 self.definers[name].append(item.index)
         for name in [name for name in self.definers if self._is_temporary(name)]:
             del self.definers[name]
@@ -70,6 +81,13 @@ class Survey:
         self.imported: dict[str, list[Import]] = defaultdict(list)
         for entry in self.imports:
             self.imported[entry.name].append(entry)
+
+    def _bound_for_itself(self, item: Item) -> set[str]:
+        """Names that a `__main__` guard binds, and that no function reads when it is called."""
+        if not item.is_guard:
+            return set()
+        later = (other for other in self.items.values() if other is not item and other.waits)
+        return item.names.binds - {name for other in later for name in other.names.reads}
 
     def _is_temporary(self, name: str) -> bool:
         """Is it a loop variable or the like, that only the blocks which bind it read?"""

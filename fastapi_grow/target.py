@@ -21,18 +21,28 @@ class Target:
     commit: bool = False
     into: Path | None = None
     base: Path = Path()  # what is copied to `into`
+    gone: tuple[str, ...] = ()  # files that the grown project does not have, from MAIN's folder
 
     def write(self, files: Mapping[str, str], edits: Mapping[Path, str]) -> list[Path]:
         """Write a tree (paths relative to MAIN's folder) and edits; returns what has changed."""
         if b"\r\n" in self.main.read_bytes():
             files = {path: text.replace("\n", "\r\n") for path, text in files.items()}
         if self.into is None:
-            return apply.write_tree(self.main, files, edits)
+            return apply.write_tree(self.main, files, edits, self.gone)
         if not self.into.exists() or not any(self.into.iterdir()):
             copy_project(self.base, self.into)
         inside = {p: text for p, text in edits.items() if p.is_relative_to(self.base)}
         moved = {self.into / path.relative_to(self.base): text for path, text in inside.items()}
-        return apply.write_tree(self.into / self.main.relative_to(self.base), files, moved)
+        main = self.into / self.main.relative_to(self.base)
+        return apply.write_tree(main, files, moved, self.gone)
+
+    def add(self, files: Mapping[str, str], root: Path, message: str) -> None:
+        """Write new files, by path from `root`, which MAIN is imported from."""
+        place = root if self.into is None else self.into / root.relative_to(self.base)
+        for path, text in files.items():
+            apply.replace_file(place / path, text)
+        if self.commit and files:
+            git.commit(place, [place / path for path in files], message)
 
     def write_and_commit(
         self, files: Mapping[str, str], edits: Mapping[Path, str], message: str

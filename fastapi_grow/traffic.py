@@ -28,7 +28,7 @@ def generate(report: dict[str, Any], literals: list[str], count: int) -> list[Re
     """`count` requests (or a few more) for the app that `report` describes."""
     document = report.get("openapi")
     document = document if isinstance(document, dict) else {}
-    values = Values(document, literals, random.Random(1))  # noqa: S311
+    values = Values(document, literals, random.Random(1))  # nosec B311 # noqa: S311
     operations = list(_operations(report, document))
     requests: list[Request] = []
     for attempt in itertools.count():

@@ -14,8 +14,10 @@ import libcst as cst
 from fastapi_grow import headers, layers
 from fastapi_grow.draft import Draft, Part, alias_of, gap_before
 from fastapi_grow.identity import Identity
-from fastapi_grow.imports import Import, write_imports
+from fastapi_grow.imports import Import, with_comments_once, write_imports
 from fastapi_grow.include import Router, placed, router_in
+from fastapi_grow.kinds import registered_as
+from fastapi_grow.large.gather import api_name, gathered, inclusion, line_of, sentence
 from fastapi_grow.layout import ROOT, Layout
 from fastapi_grow.links import export, import_what_is_read, imported_modules, reach_every_module
 from fastapi_grow.place import Place
@@ -40,12 +42,13 @@ class Tree:
 
 def write_tree(layout: Layout) -> Tree:
     """The files of `layout`; raises Unplaceable when routes cannot keep their order."""
-    modules = sorted({*layout.homes.values(), ROOT})
-    drafts = {module: _draft(layout, module) for module in modules}
+    drafts = {module: _draft(layout, module) for module in layout.modules}
     export(layout, drafts[ROOT])
     reach_every_module(layout, drafts)
     first_party = {layout.identity.package, *_siblings(layout.identity)}
-    texts = {module: write_imports(draft.imports) for module, draft in drafts.items()}
+    in_file_order = sorted(drafts, key=lambda module: (not module, drafts[module].items))
+    imports = with_comments_once({module: drafts[module].imports for module in in_file_order})
+    texts = {module: write_imports(imports[module]) for module in drafts}
     sorted_imports = headers.sort_headers(texts, first_party)
     files = {}
     for module, draft in drafts.items():
@@ -67,7 +70,7 @@ def _draft(layout: Layout, module: str) -> Draft:
     router = router_in(layout.survey, layout.plan, layout.homes, module)
     place = _place(layout, draft, router)
     if router:
-        draft.parts.append(Part(-1, router.line))
+        draft.parts.append(Part(-1, line_of(layout, router)))
         draft.imports.append(Import("APIRouter", "fastapi", "APIRouter"))
     for item in layout.items_in(module):
         draft.parts.append(Part(item.index, _moved_text(layout, item, place), item.index))
@@ -76,6 +79,8 @@ def _draft(layout: Layout, module: str) -> Draft:
         draft.imports.append(Import("Path", "pathlib", "Path"))
     if module == layout.assembling:
         _assemble(layout, draft)
+    if module and module == layout.api:
+        _gather(layout, draft)
     draft.parts.sort(key=lambda part: (part.position, part.item))
     import_what_is_read(layout, draft)
     return draft
@@ -123,7 +128,7 @@ def _moved_text(layout: Layout, item: Item, place: Place) -> str:
 
 def _registers_from_outside(layout: Layout, item: Item) -> bool:
     """Is it moved without the decorator that registers it on the application?"""
-    if item.kind in REGISTERED:
+    if registered_as(layout.survey, item) in REGISTERED:
         return True
     return item.kind == "route" and not is_router_route(layout.survey, item)
 
@@ -136,11 +141,32 @@ def _assemble(layout: Layout, draft: Draft) -> None:
         node = item.statement.node
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
             draft.parts.append(Part(item.index, registrations(node, layout.survey.app or "")))
-    for position, router in placed(layout.survey, layout.plan, layout.homes, draft.module):
+    routers = placed(layout.survey, layout.plan, layout.homes, draft.module)
+    together = gathered(layout, routers)
+    for position, router in routers:
+        if router in together:
+            continue
         alias = alias_of(layout, draft, router.module)
         draft.parts.append(
             Part(position, f"{router.owner}.include_router({alias}.{router.name})\n")
         )
+    if together:
+        position = next(place for place, router in routers if router in together)
+        draft.parts.append(Part(position, inclusion(layout, together[0].owner)))
+        draft.imports.append(
+            headers.import_from(layout.identity, draft.module, layout.api, api_name(layout))
+        )
+
+
+def _gather(layout: Layout, draft: Draft) -> None:
+    """Write the module that includes the routers of all resources."""
+    name = api_name(layout)
+    draft.parts.append(Part(0, f"{name} = APIRouter()\n"))
+    draft.imports.append(Import("APIRouter", "fastapi", "APIRouter"))
+    routers = placed(layout.survey, layout.plan, layout.homes, layout.assembling)
+    for router in gathered(layout, routers):
+        alias = alias_of(layout, draft, router.module)
+        draft.parts.append(Part(1, f"{name}.include_router({alias}.{router.name})\n"))
 
 
 def _path(layout: Layout, module: str) -> str:
@@ -163,13 +189,12 @@ def _write(layout: Layout, draft: Draft, imports: str) -> str:
 def _package_sentences(layout: Layout, files: Mapping[str, str]) -> dict[str, str]:
     """A sentence for each package that has no set-up of its own."""
     package = layout.identity.package
-    sentences = {
-        f"{package}/__init__.py": f'"""What {layout.identity.path.name} is made of."""\n',
-        f"{package}/routers/__init__.py": '"""The routes, a module for each resource."""\n',
-    }
-    folders = {path.rpartition("/")[0] for path in files}
-    return {
-        path: text
-        for path, text in sentences.items()
-        if path not in files and path.rpartition("/")[0] in folders
-    }
+    found = {}
+    for path in files:
+        parts = path.split("/")
+        for depth in range(1, len(parts)):
+            init = "/".join([*parts[:depth], "__init__.py"])
+            what = sentence(parts[depth - 1]) if depth > 1 else sentence("", layout.identity)
+            if init not in files and parts[0] == package:
+                found[init] = f'"""{what}"""\n'
+    return found

@@ -53,7 +53,7 @@ class Verifier:
             answers = trial.get("responses", [])
             slow = {i for i, answer in enumerate(answers) if answer["error"] in TOO_SLOW}
             self.requests = [r for i, r in enumerate(self.requests) if i not in slow]
-            again = [lambda: self._look_at(self.old)] * (2 if slow else 1)
+            again = [lambda: self.look_at(self.old)] * (2 if slow else 1)
             *reports, self.results = together(*again, lambda: self._run_tests(self.old, {}))
             self.reports = reports if slow else [trial, *reports]
             if set(self.results) == {NOT_RUN}:
@@ -64,7 +64,7 @@ class Verifier:
         """What differs between the old app and the one in `files`; empty is proof."""
         with self._in_the_app():
             new, results = together(
-                lambda: self._look_at(files), lambda: self._run_tests(files, edited)
+                lambda: self.look_at(files), lambda: self._run_tests(files, edited)
             )
             return self._seen(files, new) or self._said(files, edited, results)
 
@@ -92,10 +92,10 @@ class Verifier:
     def _seen(self, files: Files, new: Report) -> list[Difference]:
         found = differences(self.reports, new, self.requests)
         if found and not new.get("error") and {d.check for d in found} <= CHANCE:
-            self.reports.append(self._look_at(self.old))
+            self.reports.append(self.look_at(self.old))
             found = differences(self.reports, new, self.requests)
             if found:
-                again = differences(self.reports, self._look_at(files), self.requests)
+                again = differences(self.reports, self.look_at(files), self.requests)
                 found = seen_twice(found, again)
         return found
 
@@ -108,14 +108,14 @@ class Verifier:
             found = [c for c in changes(self.results, now) if c.split(": ")[0] not in moody]
         return [Difference("tests", line) for line in found]
 
-    def _look_at(self, files: Files, *, server: bool = False) -> Report:
+    def look_at(self, files: Files, *, server: bool = False) -> Report:
         try:
             return self.observer.observe(files, self.requests, server=server)
         except ProbeFailed as error:
             return {"error": str(error)}
 
     def _serve(self, files: Files) -> Report:
-        return {**self._look_at(files, server=True), "events": []}
+        return {**self.look_at(files, server=True), "events": []}
 
     def _run_tests(self, files: Files, edited: Mapping[Path, str]) -> Results:
         return self.suite.run(files, edited) if self.suite else {}

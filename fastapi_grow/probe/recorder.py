@@ -112,6 +112,6 @@ class Clock:
 def repeatable(clock: Clock) -> None:
     """Make chance and the clock as repeatable as they can be without changing what they mean."""
     random.seed(0)
-    numbers = random.Random(0)  # noqa: S311 - repeatable on purpose
+    numbers = random.Random(0)  # noqa: S311 - repeatable on purpose  # nosec B311
     uuid.uuid4 = lambda: uuid.UUID(int=numbers.getrandbits(128), version=4)
     time.time = clock.time

@@ -13,6 +13,8 @@ from fastapi_grow.edits import patch_edits
 from fastapi_grow.evidence import project_of
 from fastapi_grow.externals import externals
 from fastapi_grow.growth import Growth, all_steps, grow
+from fastapi_grow.large.arrangement import read_arrangement
+from fastapi_grow.large.grow import enlarge
 from fastapi_grow.locate import ways_to_import
 from fastapi_grow.subject import Options, lay_out, read_app, watch
 
@@ -58,9 +60,11 @@ def grow_trusting(main: Path, *, prove: bool = False) -> Growth:
 def versions(write):
     """The folders of the old and of the grown version of an app."""
 
-    def versions(text, files=None, *, prove=False) -> tuple[Path, Path, Growth]:
+    def versions(text, files=None, *, prove=False, large="") -> tuple[Path, Path, Growth]:
         old = write(text, files)
         growth = grow_trusting(old, prove=prove)
+        if large:
+            enlarge(growth, read_arrangement(large), small=0)
         edits = {path.name: changed for path, changed in growth.edits.items()}
         new = write(text, {**(files or {}), **growth.files, **edits}, "new/main.py")
         return old.parent, new.parent, growth

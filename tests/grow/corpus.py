@@ -1,6 +1,6 @@
 """Grow the apps of strangers, and check the result by other means than the tool's own.
 
-Usage: python tests/grow/corpus.py FOLDER [--python PATH] [--only APP ...]
+Usage: python tests/grow/corpus.py FOLDER [--python PATH] [--stage large] [--only APP ...]
 
 FOLDER holds corpus.tsv (columns app, repo, path, commit, ..., setup) and a checkout of each app's
 repository in a folder named by the first column. For each app: the tool writes a grown copy, every
@@ -55,7 +55,7 @@ def main() -> int:
     results = []
     for row in rows:
         if not given.only or row["app"] in given.only:
-            results.append(grow_one(given.folder, row, given.python))
+            results.append(grow_one(given.folder, row, given.python, given.stage))
             print(_line(results[-1]), flush=True)
     return _conclude(results)
 
@@ -64,17 +64,18 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--python", default=sys.executable, help="has what the apps import")
+    parser.add_argument("--stage", default="small", choices=["small", "large"])
     parser.add_argument("--only", nargs="*", default=[])
     return parser.parse_args()
 
 
-def grow_one(folder: Path, row: dict[str, str], python: str) -> Row:
+def grow_one(folder: Path, row: dict[str, str], python: str, stage: str) -> Row:
     main = (folder / row["app"] / row["path"]).resolve()
     environment = prepare(main, row["setup"])
     with tempfile.TemporaryDirectory() as scratch:
         out, report = Path(scratch, "out"), Path(scratch, "report.json")
         began = time.monotonic()
-        command = [sys.executable, "-m", "fastapi_grow", "small", str(main), "--into", str(out)]
+        command = [sys.executable, "-m", "fastapi_grow", stage, str(main), "--into", str(out)]
         done = subprocess.run(
             [*command, "--python", python, "--json", str(report)],
             capture_output=True, text=True, env=environment, cwd=HERE,
@@ -87,7 +88,7 @@ def grow_one(folder: Path, row: dict[str, str], python: str) -> Row:
         read_report(result, json.loads(report.read_text()))
         if done.returncode == 0:
             prepare(out / main.name, row["setup"])
-            result.complaints = complaints(main, out / main.name, python, environment)
+            result.complaints = complaints(main, out / main.name, python, environment, stage)
     return result
 
 
@@ -115,7 +116,9 @@ def read_report(result: Row, report: dict) -> None:
     result.tool = report["seconds"]["tool"]
 
 
-def complaints(old: Path, new: Path, python: str, environment: dict[str, str]) -> list[str]:
+def complaints(
+    old: Path, new: Path, python: str, environment: dict[str, str], stage: str
+) -> list[str]:
     """What is wrong with the grown app, found without the tool."""
     package = next(
         path
@@ -130,7 +133,7 @@ def complaints(old: Path, new: Path, python: str, environment: dict[str, str]) -
         error = run(python, f"import {name}", new.parent, environment)[1]
         found += [f"{name} does not import alone: {error}"] if error else []
     found += sorted(imports_at_fault(new, package) - imports_at_fault(old))
-    command = [sys.executable, "-m", "fastapi_grow", "small", str(new)]
+    command = [sys.executable, "-m", "fastapi_grow", stage, str(new)]
     again = subprocess.run(
         [*command, "--into", str(new.parent / "again")],
         capture_output=True, text=True, check=False, cwd=HERE,

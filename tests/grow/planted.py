@@ -28,7 +28,7 @@ class Trap:
     ask: str
     moved: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)  # others beside MAIN
-    refused: str = ""  # the reason, where proof fails and the step is left out
+    refused: str = ""  # the reason, where a step or a statement of it is left out
 
     def __str__(self) -> str:
         return f"{self.number} {self.title}"

@@ -201,11 +201,32 @@ TRAPS = [
         moved=("Item", "Page", "Paging", "Only", "items", "only"),
     ),
     Trap(
+        26,
+        "two statements on one line both stay what they were",
+        """
+        import os; os.environ["SHOP"] = "tea"
+        from fastapi import FastAPI
+        NAME = os.environ["SHOP"]; app = FastAPI(); SIZE = 3
+        @app.get("/shop")
+        def shop(): return [NAME, SIZE]
+        """,
+        "import main; print(TestClient(main.app).get('/shop').text)",
+        moved=("NAME", "SIZE", "shop"),
+    ),
+    Trap(
         28,
         "comments and banners travel with what they describe",
         '''
         """The app."""
-        from fastapi import FastAPI
+        # Copyright Ann.
+
+        # on the web
+        import json  # for the labels
+        from fastapi import (
+            FastAPI,  # serves
+            # says no
+            HTTPException,
+        )
         from pydantic import BaseModel
 
         # ==== Schemas ====
@@ -222,16 +243,20 @@ TRAPS = [
         @app.get("/items")  # all of them
         def items():
             # none yet
+            if json.dumps([]) == "": raise HTTPException(404)
             return []
         ''',
         """
     import pathlib
     texts = [path.read_text() for path in sorted(pathlib.Path(".").rglob("*.py"))]
-    owners = {"# ==== Schemas ====": "class Item", "# What is sold.": "class Item",
+    owners = {"# Copyright Ann.": "The app.", "# on the web": "import json",
+              "# for the labels": "import json", "# serves": "import FastAPI",
+              "# says no": "import APIRouter, HTTPException",
+              "# ==== Schemas ====": "class Item", "# What is sold.": "class Item",
               "# as on the label": "class Item", "# ==== Items ====": "def items",
               "# all of them": "def items", "# none yet": "def items", "# the app": "FastAPI("}
     for comment, owner in owners.items():
-        print(comment, [owner in text for text in texts if comment in text])
+        print(comment, [owner in text or len(texts) == 1 for text in texts if comment in text])
     """,
         moved=("Item", "items"),
     ),

@@ -134,11 +134,16 @@ TRAPS = [
         5,
         "a patched function is patched for every caller",
         """
+        import time
         from fastapi import FastAPI
         app = FastAPI()
         LIMIT = 3
         def predict(x: int) -> str:
             return f"real {x}"
+        def now() -> float:
+            return time.time()
+        @app.get("/now")
+        def read_now(): return now()
         def twice(x: int) -> list[str]:
             return [predict(x), predict(x)]
         @app.get("/predict")
@@ -183,6 +188,12 @@ def test_by_decorator(predict):
 def test_by_patch_object():
     with mock.patch.object(main, "predict", return_value="mock"):
         assert client.get("/predict").json() == "mock"
+
+
+def test_a_name_that_main_imports():
+    with mock.patch("main.time") as clock:
+        clock.time.return_value = 7
+        assert client.get("/now").json() == 7
 
 
 def test_by_assignment():

@@ -122,6 +122,55 @@ def test_a_plan_changes_nothing(run, repository):
 
 
 @pytest.mark.parametrize(
+    ("name", "others", "package"),
+    [
+        pytest.param("old/main.py", {}, "app", id="main.py has the package app"),
+        pytest.param("old/server.py", {}, "app", id="so has a file of another name"),
+        pytest.param("old/_main.py", {}, "app", id="and one that begins with an underscore"),
+        pytest.param("old/app.py", {}, "app_app", id="app.py would hide a package app"),
+        pytest.param("old/src/app.py", {}, "app_app", id="app.py in a folder too"),
+        pytest.param("app/main.py", {}, "main_app", id="in a folder app it is another"),
+        pytest.param("old/main.py", {"app/x.txt": ""}, "main_app", id="a folder app is there"),
+        pytest.param("old/_main.py", {"app.py": ""}, "main_app", id="a file app.py is there"),
+    ],
+)
+def test_the_package_has_a_name_that_is_free(run, write, name, others, package):
+    main = write(SHOP, others, name)
+    status, out, _err = run(main.parent, "small", main.name, "--plan")
+    assert (status, f"  {package}/routers/orders.py" in out) == (0, True), out
+
+
+TINY = """\
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+
+
+class User(BaseModel):
+    name: str
+    age: int
+
+
+@app.get("/users")
+def users() -> list[User]:
+    return [User(name="ann", age=3)]
+"""
+
+
+def test_the_command_given_for_the_tests_decides(run, write):
+    folder = write(TINY).parent
+    short = f"test $(wc -l < main.py) -ge {TINY.count(chr(10))}"  # fails once main.py is shorter
+    status, out, _err = run(folder, "small", "--into", "../grown", "--tests", short, *QUICK)
+    assert (status, "passed before, exit status 1 now" in out) == (1, True), out
+    assert not (folder.parent / "grown").exists()
+    right = f"{sys.executable} -c 'import main; assert main.User'"
+    status, out, _err = run(folder, "small", "--into", "../grown", "--tests", right, *QUICK)
+    assert status == 0, out
+    assert "class User" not in (folder.parent / "grown/main.py").read_text()
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         pytest.param(["small", "none.py"], "does not exist", id="there is no such file"),

@@ -42,6 +42,40 @@ def test_each_kind_has_its_home(write):
             id="a constant made of a schema is lifted to it",
         ),
         pytest.param(
+            "def f(inner): return inner\napp.add_middleware(f)\n", "f", "middleware",
+            id="a function that is added as middleware is one",
+        ),
+        pytest.param(
+            "def f(request, error): return error\napp.add_exception_handler(KeyError, f)\n",
+            "f", "errors", id="a function that is added as a handler is one",
+        ),
+        pytest.param(
+            "from typing import NamedTuple\nclass A(NamedTuple):\n    estimator: object\n"
+            "    def best(self, rows): return self.estimator.predict(rows)\n",
+            "A", "ml", id="a record that predicts is a model",
+        ),
+        pytest.param(
+            "from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\n"
+            "    def twice(self): return 2 * self.x\n",
+            "A", "services", id="a record that works is a service",
+        ),
+        pytest.param(
+            "from jinja2 import Environment\nenv = Environment()\n"
+            "env.filters['up'] = (loud := str.upper)\n",
+            "loud", "config", id="what configures an object stands beside it",
+        ),
+        pytest.param(
+            "options = {}\nif __name__ == '__main__':\n    for options in ({}, {}): pass\n",
+            "options", "config", id="a name that only the guard binds again is a constant",
+        ),
+        pytest.param(
+            "from sqlalchemy import create_engine\nfrom sqlalchemy.orm import DeclarativeBase\n"
+            "class Base(DeclarativeBase): pass\nengine = create_engine('sqlite://')\n"
+            "class A(Base):\n    __tablename__ = 'a'\n"
+            "try:\n    done = Base.metadata.create_all(engine)\nexcept OSError: raise\n",
+            "done", "models", id="tables are made where all of them are known",
+        ),
+        pytest.param(
             "def f(): return app.title\n", "f", "main",
             id="a function that needs the application stays with it",
         ),
@@ -53,7 +87,7 @@ def test_each_kind_has_its_home(write):
 )  # fmt: skip
 def test_home(write, statements, name, home):
     route = "@app.get('/x')\ndef x(): return 1\nLIMIT = 3\n"
-    assert homes_of(grow_trusting(write(HEAD + statements + route)))[name] == home
+    assert grow_trusting(write(HEAD + statements + route)).layout.home_of(name) == home
 
 
 def test_code_that_may_look_up_any_name_keeps_everything_where_it_is(write):
@@ -68,3 +102,22 @@ def test_a_router_of_ours_does_not_take_the_name_of_theirs(write):
     main = grow_trusting(write(text)).files["app/main.py"]
     assert "include_router(router)" in main
     assert ".app_router)" in main
+
+
+def test_one_statement_that_cannot_move_does_not_keep_the_others(write):
+    text = HEAD + (
+        "from zlib import crc32\nLIMIT = 3\napp.title = str(crc32(b'1'))\nLAST = crc32(b'2')\n"
+        "@app.get('/x')\ndef x(): return LIMIT\n"
+    )
+    growth = grow_trusting(write(text))
+    assert (growth.layout.home_of("LIMIT"), growth.layout.home_of("LAST")) == ("config", "main")
+    assert "line 7 would run before line 6" in growth.results[0].reason
+
+
+def test_routes_of_two_routers_do_not_share_a_module(write):
+    text = HEAD + (
+        "own = APIRouter(prefix='/own')\n@own.get('')\ndef a(): return 1\n"
+        "@app.get('/other')\ndef b(): return 2\napp.include_router(own)\n"
+    )
+    homes = homes_of(grow_trusting(write(text)))
+    assert (homes["a"], homes["b"]) == ("routers/own", "routers/other")

@@ -51,7 +51,7 @@ def test_a_path_that_is_not_known_may_match_anything():
         pytest.param("/{site_id}/x", "places", "places", id="a tag helps then"),
         pytest.param("/{rest:path}", None, "pages", id="a rest"),
         pytest.param("/release-gate", None, "release_gate", id="a hyphen"),
-        pytest.param("/import", None, "routes_import", id="a keyword of Python"),
+        pytest.param("/import", None, "import_routes", id="a keyword of Python"),
     ],
 )
 def test_resource(path, tag, resource):
