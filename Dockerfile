@@ -3,11 +3,13 @@
 
 FROM python:3.13-slim AS build
 WORKDIR /build
-COPY requirements.txt .
-# The server needs no test tools: what comes below the line "# The tests." stays out.
+COPY requirements.txt requirements.lock ./
+# Every file must have a hash of the lock. The server needs no test tools: what comes below the line
+# "# The tests." stays out.
 RUN python -m venv /venv \
     && sed '/^# The tests/,$d' requirements.txt > server.txt \
-    && /venv/bin/pip install --no-cache-dir -r server.txt
+    && /venv/bin/pip download --no-cache-dir --require-hashes -r requirements.lock -d wheels \
+    && /venv/bin/pip install --no-index --find-links wheels -r server.txt
 
 FROM python:3.13-slim
 RUN useradd --uid 1000 --no-create-home app && install --directory --owner=app /data

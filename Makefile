@@ -3,13 +3,18 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test lint types coverage bench train test-grow corpus
+.PHONY: run test lint types coverage coverage-digits coverage-jobs bench prove train train-digits
+.PHONY: test-grow corpus lock audit
 
 run: .venv/ready
 	$(BIN)/python main.py
 
-test: .venv/ready
+test: .venv/ready .venv/ready-digits .venv/ready-jobs
 	$(BIN)/python -m pytest test_main.py
+	$(MAKE) --no-print-directory -j2 test-digits test-jobs
+
+test-%: .venv/ready-%
+	cd examples/$* && ../../$(BIN)/python -m pytest -q test_main.py
 
 coverage: .venv/ready
 	$(BIN)/coverage erase
@@ -17,17 +22,35 @@ coverage: .venv/ready
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under 95
 
+coverage-digits: .venv/ready-digits
+	cd examples/digits && ../../$(BIN)/coverage run --rcfile /dev/null --branch --source main \
+		-m pytest test_main.py -k "not 5_ms" && ../../$(BIN)/coverage report --fail-under 95
+
+coverage-jobs: .venv/ready-jobs
+	cd examples/jobs && ../../$(BIN)/coverage run --rcfile /dev/null --branch --source main \
+		-m pytest test_main.py && ../../$(BIN)/coverage report --fail-under 88
+
 lint: .venv/ready-dev .venv/ready-grow
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check examples/digits
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive main.py train.py fastapi_grow
 
-types: .venv/ready-dev .venv/ready-grow
+types: .venv/ready-dev .venv/ready-grow .venv/ready-digits .venv/ready-jobs
 	$(BIN)/mypy
+	$(BIN)/mypy examples/digits/main.py
+	$(BIN)/mypy examples/jobs/main.py
+
+audit: .venv/ready-dev
+	$(BIN)/python tests/audit.py
 
 bench: .venv/ready-dev
 	$(BIN)/python benchmarks/bench.py
 
+prove: .venv/ready-dev  # FULL=1: all of it, for hours; BROKEN=1: that each proof can fail
+	$(BIN)/python tests/prove $(if $(FULL),--full) $(if $(BROKEN),--broken)
+
 test-grow: .venv/ready-grow
-	$(BIN)/python -m pytest tests/grow
+	$(BIN)/python -m pytest tests/grow -n auto
 
 corpus: .venv/ready-grow  # make corpus CORPUS=folder: corpus.tsv and one checkout an app, by number
 	$(BIN)/python tests/grow/corpus.py $(CORPUS)
@@ -35,15 +58,36 @@ corpus: .venv/ready-grow  # make corpus CORPUS=folder: corpus.tsv and one checko
 train: .venv/ready
 	$(BIN)/python train.py
 
-.venv/ready: requirements.txt
+train-digits: .venv/ready-digits  # DIGITS=/a/file: where to write
+	$(BIN)/pip install --quiet --requirement examples/digits/requirements-train.txt
+	cd examples/digits && ../../$(BIN)/python train.py $(DIGITS)
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command "make lock" $(UPGRADE)
+
+lock: .venv/ready  # after a change of requirements*.txt; make lock UPGRADE=--upgrade renews the rest
+	$(BIN)/pip install --quiet uv==0.13.9
+	$(LOCK) requirements.txt --output-file requirements.lock
+	$(LOCK) requirements-dev.txt --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) requirements-grow.txt --constraint requirements-dev.lock --output-file requirements-grow.lock
+	for app in examples/*/; do $(LOCK) $${app}requirements.txt --constraint requirements-grow.lock \
+		--constraint requirements-dev.lock --output-file $${app}requirements.lock; done
+
+INSTALL = $(BIN)/pip install --quiet --require-hashes --requirement
+
+.venv/ready: requirements.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(INSTALL) requirements.lock
 	touch $@
 
-.venv/ready-dev: .venv/ready requirements-dev.txt
-	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+.venv/ready-dev: .venv/ready requirements-dev.lock
+	$(INSTALL) requirements-dev.lock
 	touch $@
 
-.venv/ready-grow: .venv/ready requirements-grow.txt
-	$(BIN)/pip install --quiet --requirement requirements-grow.txt
+.venv/ready-grow: .venv/ready requirements-grow.lock
+	$(INSTALL) requirements-grow.lock
+	touch $@
+
+.venv/ready-%: examples/%/requirements.lock .venv/ready
+	$(INSTALL) $<
 	touch $@
