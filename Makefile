@@ -22,13 +22,13 @@ coverage: .venv/ready
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under 95
 
-coverage-digits: .venv/ready-digits
+coverage-digits: .venv/ready-digits  # not the test of time: tracing lines doubles it
 	cd examples/digits && ../../$(BIN)/coverage run --rcfile /dev/null --branch --source main \
 		-m pytest test_main.py -k "not 5_ms" && ../../$(BIN)/coverage report --fail-under 95
 
 coverage-jobs: .venv/ready-jobs
 	cd examples/jobs && ../../$(BIN)/coverage run --rcfile /dev/null --branch --source main \
-		-m pytest test_main.py && ../../$(BIN)/coverage report --fail-under 88
+		-m pytest test_main.py && ../../$(BIN)/coverage report --fail-under 90
 
 lint: .venv/ready-dev .venv/ready-grow
 	$(BIN)/ruff check .

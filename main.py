@@ -22,8 +22,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 with contextlib.suppress(ImportError):
-    import fcntl  # there is none on Windows
-with contextlib.suppress(ImportError):
+    import fcntl  # there is none on Windows, nor the next
     import pysqlite3.dbapi2 as sqlite  # type: ignore[no-redef]  # newer than Python's own
 HERE, log = Path(__file__).parent, logging.getLogger("uvicorn.error")
 DATABASES = r"^(sqlite:///[^:]|postgresql\+psycopg://(.*@)?(\[.+\]|[^/:]*)(:\d+)?/)."
@@ -312,7 +311,7 @@ class Worker:
                     if not waiter.done():  # as it is when its request was given up
                         waiter.set_result(answer or (409 if type(job) is str else 503, DIED))
         return await future
-worker: Any = None  # a Worker while a server runs
+worker: Any = None  # the Worker of the last server that ran here
 pending, DIED = 0, "the worker died of this, or hung"  # pending: requests in progress
 async def do(job: Any) -> str:
     """The answer to a job, by the worker; in place without a server, as under TestClient(app)."""
@@ -395,9 +394,10 @@ def find(limit: int, *conditions: Any, order: Any = ()) -> list[tuple[int, str]]
 def read_history(limit: Annotated[int, Field(ge=1, le=1000)] = 100, before: Id = MAX_ID,
                  species: Name = None, model: Name = None) -> Response:
     equal = {history.c[k]: v for k, v in [("model", model), ("species", species)] if v}
+    where = [history.c.id < before, *(c == v for c, v in equal.items())]
     first = sql.tuple_(*equal, history.c.id) < (*equal.values(), before)  # == may scan by id
     last = [sql.tuple_(*equal) >= tuple(equal.values())] if equal else []
-    found = find(limit + 1, first, *last, order=equal)
+    found = find(limit + 1, *(where if SQLITE else [first, *last]), order=equal)
     more = found[limit - 1][0] if len(found) > limit else "null"
     return as_json(f'{{"items":[{",".join(text for _, text in found[:limit])}],"before":{more}}}')
 @api.get("/history/{id}", response_model=Record, summary="One record")

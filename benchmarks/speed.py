@@ -14,14 +14,16 @@ NAMES = ("limit", "app", "textbook")
 Loads = dict[tuple[str, int], Load]
 
 
-def in_turns(counts: tuple[int, ...], options: Options) -> tuple[Loads, dict[str, float]]:
+def in_turns(
+    counts: tuple[int, ...], options: Options, names: tuple[str, ...] = NAMES
+) -> tuple[Loads, dict[str, float]]:
     """The medians by server and number of connections; and those of the parts measured alone."""
     body = options.folder / "flower.json"
     body.write_text(json.dumps(FLOWER))
     loads: dict[tuple[str, int], list[Load]] = defaultdict(list)
     parts = []
     with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(running(name, options.folder)) for name in NAMES]
+        servers = [stack.enter_context(running(name, options.folder)) for name in names]
         answers = {s.name: 1 + load(s, PATH, max(counts), 1, body).requests for s in servers}
         for _ in range(options.rounds):
             for count in counts:
@@ -30,7 +32,7 @@ def in_turns(counts: tuple[int, ...], options: Options) -> tuple[Loads, dict[str
                     loads[server.name, count].append(found)
                     answers[server.name] += found.requests
             if 1 in counts:
-                parts.append(alone(servers[NAMES.index("app")], options.folder))
+                parts.append(alone(servers[names.index("app")], options.folder))
         for server in servers:
             if server.name != "limit":  # which records nothing
                 check_recorded(server, answers[server.name])

@@ -381,6 +381,26 @@ def test_a_name_that_does_not_exist_is_hashed_for_as_well(client, monkeypatch):
     assert asked
 
 
+def add_user(monkeypatch, name, typed):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    main.add_user(name)
+
+
+def test_a_user_made_on_the_command_line_can_sign_in_and_the_name_is_given_once(
+    client, monkeypatch
+):
+    name = f"{client.name} of the command line"
+    with pytest.raises(SystemExit, match="8 to 1000 characters"):
+        add_user(monkeypatch, name, "1234567\n")
+    assert sign_in(client, name, "1234567").status_code == 401
+    add_user(monkeypatch, name, f"{PASSWORD}\n")
+    assert sign_in(client, name).status_code == 200
+    with pytest.raises(SystemExit, match="there is one of that name"):
+        add_user(monkeypatch, name, "another password\n")
+    assert sign_in(client, name, "another password").status_code == 401
+    assert sign_in(client, name).status_code == 200
+
+
 TOKENS = {
     "none": None,
     "garbage": "Bearer garbage",
@@ -697,17 +717,26 @@ def test_the_model_is_the_repositorys():
     assert (HERE / "model.pkl").read_bytes() == (HERE.parent.parent / "model.pkl").read_bytes()
 
 
-def test_a_model_for_other_columns_is_refused(tmp_path, monkeypatch):
-    class Other:
-        feature_names_in_ = ("a", "b", "c", "d")
+UNFIT = {
+    "other features": ({"feature_names_in_": ["a", "b", "c", "d"]}, "it was not trained on"),
+    "a comma in the name of a class": ({"classes_": ["a,b", "c", "d"]}, "has a comma"),
+    "a line break in the name of a class": ({"classes_": ["a", "b\n", "d"]}, "a line break"),
+}
 
-    path = tmp_path / "model.pkl"
-    path.write_bytes(b"no pickle")
-    monkeypatch.setattr(main.settings, "model_path", path)
+
+@pytest.mark.parametrize(("attributes", "reason"), UNFIT.values(), ids=UNFIT)
+def test_a_classifier_that_does_not_fit_the_csv_is_refused(monkeypatch, attributes, reason):
+    for name, value in attributes.items():
+        monkeypatch.setattr(oracle, name, value, raising=False)
+    monkeypatch.setattr(main.joblib, "load", lambda _: oracle)
+    with pytest.raises(ValueError, match=reason):
+        main.classifier.__wrapped__()  # not from its cache
+
+
+def test_a_file_that_is_no_pickle_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "model.pkl").write_bytes(b"no pickle")
+    monkeypatch.setattr(main.settings, "model_path", tmp_path / "model.pkl")
     with pytest.raises(Exception, match=r".+"):
-        main.classifier.__wrapped__()
-    monkeypatch.setattr(main.joblib, "load", lambda _: Other())
-    with pytest.raises(ValueError, match="it was not trained on"):
         main.classifier.__wrapped__()
 
 

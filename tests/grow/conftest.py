@@ -56,6 +56,16 @@ def grow_trusting(main: Path, *, prove: bool = False) -> Growth:
     return growth
 
 
+def homes_of(growth: Growth) -> dict[str, str]:
+    """The module, by name of what is defined, where each definition goes."""
+    survey = growth.layout.survey
+    return {
+        name: home
+        for index, home in growth.layout.homes.items()
+        for name in survey.items[index].names.binds
+    }
+
+
 @pytest.fixture
 def versions(write):
     """The folders of the old and of the grown version of an app."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from apps import SHOP
-from conftest import ask_both, grow_trusting
+from conftest import ask_both, grow_trusting, homes_of
 from ledger import LEDGER
 
 from fastapi_grow.large.arrangement import read_arrangement
@@ -21,15 +21,6 @@ def enlarged(main, arrangement=None, small=0):
     growth = grow_trusting(main)
     enlarge(growth, read_arrangement(arrangement), small=small)
     return growth
-
-
-def homes_of(growth) -> dict[str, str]:
-    survey = growth.layout.survey
-    return {
-        name: home
-        for index, home in growth.layout.homes.items()
-        for name in survey.items[index].names.binds
-    }
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import pytest
 from apps import SHOP
-from conftest import grow_trusting
+from conftest import grow_trusting, homes_of
 
 HEAD = "from fastapi import APIRouter, FastAPI\nfrom pydantic import BaseModel\napp = FastAPI()\n"
-
-
-def homes_of(growth) -> dict[str, str]:
-    survey = growth.layout.survey
-    return {
-        name: home
-        for index, home in growth.layout.homes.items()
-        for name in survey.items[index].names.binds
-    }
 
 
 def test_each_kind_has_its_home(write):

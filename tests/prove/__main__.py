@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ENTRY = 'if __name__ == "__main__":'
+ENTRY = '\nif __name__ == "__main__":'
 
 
 def main() -> int:

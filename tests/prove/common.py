@@ -50,9 +50,24 @@ class Broken(Exception):
     """A promise that did not hold; the message is a sentence for the one who runs the proof."""
 
 
-def promise(kept: object, otherwise: str) -> None:
+def promise(kept: object, otherwise: str, kind: type[Broken] = Broken) -> None:
     if not kept:
-        raise Broken(otherwise)
+        raise kind(otherwise)
+
+
+class Busy(Broken):
+    """A promise that does not hold on a machine that does too much else, either."""
+
+
+def calmly(attempt: Callable[[], None], tries: int) -> None:
+    """Begin anew where the machine was too busy; a fault of main.py is there each time."""
+    for left in reversed(range(tries)):
+        try:
+            return attempt()
+        except Busy as busy:
+            if not left:
+                raise
+            print(f"again, as the machine may have been busy: {busy}", flush=True)
 
 
 Changes = Sequence[tuple[str, str]]  # of lines of main.py: old, new
@@ -122,6 +137,17 @@ def wait_for(condition: Callable[[], Any], what: str, within: float = DEADLINE) 
         promise(time.monotonic() < until, f"{what}: not within {within:g} s")
         time.sleep(0.005)  # between two looks
     return found
+
+
+@contextlib.contextmanager
+def memory_folder() -> Iterator[Path]:
+    """A folder in memory where there is one: for proofs of what no disk has a part in.
+
+    A disk that many share stands still for half a second now and then.
+    """
+    where = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=where) as name:
+        yield Path(name)
 
 
 # ── Servers ───────────────────────────────────────────────────────────────────────────────────────

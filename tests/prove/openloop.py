@@ -55,6 +55,16 @@ class Outcome:
         return sum(a == status and due + late <= self.seconds for a, due, late in found)
 
 
+    @property
+    def failed(self) -> int:
+        return len(self.status) - self.status.count(200) + self.broken + self.silent
+
+    @property
+    def only_refused(self) -> bool:
+        """Whether whatever failed is a refusal as promised: 503 with Retry-After."""
+        return {*self.status} <= {200, 503} and not self.bare + self.broken + self.silent
+
+
 def p99(latencies: list[float]) -> float:
     return statistics.quantiles(latencies, n=100)[98]
 
@@ -95,14 +105,8 @@ class Load:
 
     async def run(self, rate: float, seconds: float) -> Outcome:
         self.loop, self.found = asyncio.get_running_loop(), Outcome(seconds)
-        total, count = round(rate * seconds), 0
         self.start = self.found.start = monotonic()
-        while count < total:
-            due = min(total, int((monotonic() - self.start) * rate) + 1)
-            for number in range(count, due):
-                self.send(number % len(self.requests), self.start + number / rate)
-            count = due
-            await asyncio.sleep(0.001)  # as long as epoll sleeps at the least
+        await self.ask_all(rate, seconds)
         self.found.unsent = len(self.waiting)
         self.waiting.clear()
         until = monotonic() + PATIENCE
@@ -112,6 +116,15 @@ class Load:
             await asyncio.sleep(0.01)  # between two looks
         self.found.silent = left
         return self.found
+
+    async def ask_all(self, rate: float, seconds: float) -> None:
+        total, count = round(rate * seconds), 0
+        while count < total:
+            due = min(total, int((monotonic() - self.start) * rate) + 1)
+            for number in range(count, due):
+                self.send(number % len(self.requests), self.start + number / rate)
+            count = due
+            await asyncio.sleep(0.001)  # as long as epoll sleeps at the least
 
     def send(self, number: int, due: float) -> None:
         self.waiting.append((number, due))
@@ -164,6 +177,22 @@ class Load:
             self.found.broken += 1
 
 
+class ClosedLoop(Load):
+    """Asks again as soon as it is answered; rate is without meaning."""
+
+    async def ask_all(self, rate: float, seconds: float) -> None:
+        self.count, self.until = 0, self.start + seconds
+        for _ in range(self.room):
+            self.send(0, self.start)
+        await asyncio.sleep(seconds)
+
+    def free(self, connection: Connection) -> None:
+        if not self.waiting and monotonic() < self.until:
+            self.count += 1
+            self.waiting.append((self.count % len(self.requests), monotonic()))
+        super().free(connection)
+
+
 def load(
     port: int,
     requests: Sequence[bytes],
@@ -171,12 +200,13 @@ def load(
     seconds: float,
     connections: int = 4096,
     keep: bool = False,
+    kind: type[Load] = Load,
 ) -> Outcome:
     """Send the requests one after the other, from the first again after the last."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
     gc.disable()  # this process is a short one, and must not pause
-    return asyncio.run(Load(port, requests, connections, keep).run(rate, seconds))
+    return asyncio.run(kind(port, requests, connections, keep).run(rate, seconds))
 
 
 def post(path: str, body: bytes) -> bytes:
