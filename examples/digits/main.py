@@ -35,9 +35,9 @@ except ImportError:
     import sqlite3 as sqlite
 
 HERE = Path(__file__).parent
-MAX_BYTES, MAX_PIXELS = 10 * 1024**2, 20_000_000  # of an image file, of the image in it
+MAX_BYTES, MAX_PIXELS, MAX_ID = 10 * 1024**2, 20_000_000, 2**53 - 1  # of a file, an image
 MAX_BODY = MAX_BYTES + 64 * 1024  # an image file and its multipart frame
-Id = Annotated[int, Field(ge=1, le=2**53 - 1)]  # as far as JavaScript counts
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 Pixels = NDArray[np.float32]
@@ -378,7 +378,7 @@ async def predict_path(image: ImagePath, service: ServiceNow) -> Record:
 
 
 @app.get("/predictions", summary="The records, newest first; page by before")
-def read_predictions(service: ServiceNow, limit: Limit = 100, before: Id = 2**53 - 1) -> list[Record]:
+def read_predictions(service: ServiceNow, limit: Limit = 100, before: Id = MAX_ID) -> list[Record]:
     return service.history.page(limit, before)
 
 

@@ -61,13 +61,12 @@ class Busy(Broken):
 
 def calmly(attempt: Callable[[], None], tries: int) -> None:
     """Begin anew where the machine was too busy; a fault of main.py is there each time."""
-    for left in reversed(range(tries)):
+    for _ in range(tries - 1):
         try:
             return attempt()
         except Busy as busy:
-            if not left:
-                raise
             print(f"again, as the machine may have been busy: {busy}", flush=True)
+    return attempt()
 
 
 Changes = Sequence[tuple[str, str]]  # of lines of main.py: old, new
@@ -145,8 +144,8 @@ def memory_folder() -> Iterator[Path]:
 
     A disk that many share stands still for half a second now and then.
     """
-    where = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(dir=where) as name:
+    memory = Path("/dev/shm")  # noqa: S108  there only on Linux
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         yield Path(name)
 
 
