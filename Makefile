@@ -58,8 +58,7 @@ corpus: .venv/ready-grow  # make corpus CORPUS=folder: corpus.tsv and one checko
 train: .venv/ready
 	$(BIN)/python train.py
 
-train-digits: .venv/ready-digits  # DIGITS=/a/file: where to write
-	$(BIN)/pip install --quiet --requirement examples/digits/requirements-train.txt
+train-digits: .venv/ready-train  # DIGITS=/a/file: where to write
 	cd examples/digits && ../../$(BIN)/python train.py $(DIGITS)
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -86,6 +85,10 @@ INSTALL = $(BIN)/pip install --quiet --require-hashes --requirement
 
 .venv/ready-grow: .venv/ready requirements-grow.lock
 	$(INSTALL) requirements-grow.lock
+	touch $@
+
+.venv/ready-train: .venv/ready-digits examples/digits/requirements-train.txt
+	$(BIN)/pip install --quiet --requirement examples/digits/requirements-train.txt
 	touch $@
 
 .venv/ready-%: examples/%/requirements.lock .venv/ready
