@@ -50,7 +50,7 @@ prove: .venv/ready-dev  # FULL=1: all of it, for hours; BROKEN=1: that each proo
 	$(BIN)/python tests/prove $(if $(FULL),--full) $(if $(BROKEN),--broken)
 
 test-grow: .venv/ready-grow
-	$(BIN)/python -m pytest tests/grow -n auto
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist tests/grow -n auto
 
 corpus: .venv/ready-grow  # make corpus CORPUS=folder: corpus.tsv and one checkout an app, by number
 	$(BIN)/python tests/grow/corpus.py $(CORPUS)

@@ -1,13 +1,17 @@
-"""Planted apps on disk, grown with and without proof, and questions asked in fresh processes."""
+"""Planted apps on disk, grown with and without proof, and questions asked in other processes."""
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import warm
 
 from fastapi_grow.edits import patch_edits
 from fastapi_grow.evidence import project_of
@@ -17,6 +21,36 @@ from fastapi_grow.large.arrangement import read_arrangement
 from fastapi_grow.large.grow import enlarge
 from fastapi_grow.locate import ways_to_import
 from fastapi_grow.subject import Options, lay_out, read_app, watch
+
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def zygote(tmp_path_factory):
+    """From now on there is a command like `python` that has imported FastAPI already."""
+    folder = tmp_path_factory.mktemp("warm")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket"))
+        listener.listen()
+        others = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+        process = subprocess.Popen(
+            [sys.executable, HERE / "zygote.py", str(listener.fileno())],
+            pass_fds=[listener.fileno()], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            env={**others, "PYTHONHASHSEED": "0"},
+        )  # fmt: skip
+    call = f'exec "{sys.executable}" -IS "{warm.__file__}" "{folder}/socket" "$@"'
+    (folder / warm.PYTHON).write_text(f"#!/bin/sh\n{call}\n")
+    (folder / warm.PYTHON).chmod(0o755)
+    os.environ |= {
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "WARM_SOCKET": f"{folder}/socket",
+        # The tests of planted apps need none; to load all there are takes longer than they do.
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+    yield
+    process.stdin.close()
+    process.wait()
 
 
 class Trusting:
@@ -48,7 +82,7 @@ def grow_trusting(main: Path, *, prove: bool = False) -> Growth:
     known = externals(way.identity, project_of(main))
     verifier = Trusting()
     if prove:
-        options = Options(main, python=sys.executable, requests=20, no_tests=True)
+        options = Options(main, python=warm.PYTHON, requests=20, no_tests=True)
         verifier = watch(found, options)[0]
     layout = lay_out(found, way, known, small=0)
     growth = Growth(layout, verifier, lambda trial: patch_edits(trial, known), lambda *told: None)
@@ -86,11 +120,13 @@ def ask_both(script: str, *folders: Path) -> list[str]:
     """What a script prints in each folder, each in a process of its own, side by side."""
 
     def ask(folder: Path) -> str:
-        done = subprocess.run(
-            [sys.executable, "-B", "-c", script],
-            cwd=folder, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        return done.stdout + done.stderr
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
+            with open(os.devnull) as nothing:
+                files = (nothing.fileno(), said.fileno(), errors.fileno())
+                warm.ask(["-B", "-c", script], files, cwd=str(folder), timeout=60)
+            said.seek(0)
+            errors.seek(0)
+            return (said.read() + errors.read()).decode()
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(ask, folders))

@@ -126,7 +126,7 @@ TRAPS = [
     text = pathlib.Path("main.py").read_text()
     pathlib.Path("main.py").write_text(text.replace("PORT", str(port)))
     quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    server = subprocess.Popen([sys.executable, "main.py"], **quiet)
+    server = subprocess.Popen(["warm-python", "main.py"], **quiet)
     url = f"http://127.0.0.1:{port}/heroes"
     try:
         until = time.monotonic() + 30

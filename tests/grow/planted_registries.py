@@ -226,7 +226,7 @@ TRAPS = [
         """,
         """
     import subprocess
-    command = [sys.executable, "-W", "ignore", "main.py"]
+    command = ["warm-python", "-W", "ignore", "main.py"]
     done = subprocess.run(command, capture_output=True, text=True)
     print(sorted(line for line in done.stdout.splitlines() if "imported" not in line), done.stderr)
     print(done.stdout.count("imported"))

@@ -153,7 +153,7 @@ TRAPS = [
         """,
         """
     import subprocess
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+    done = subprocess.run(["warm-python", "-m", "pytest", "-q", "-p", "no:cacheprovider",
                            "--tb=short", "test_main.py"], capture_output=True, text=True)
     print(done.stdout.split(" in ")[0])
     """,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 from apps import SHOP, TESTS, WALKER
 
 from fastapi_grow.cli import main
 
-QUICK = ["--requests", "25"]
+QUICK = ["--requests", "25", "--python", warm.PYTHON]
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_in_place_it_grows_and_its_tests_say_the_same_before_and_after(run, repo
     assert "from app.schemas import Item" in tests
     assert 'monkeypatch.setattr("app.state.total"' in tests or "total" in tests
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        [warm.PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=repository, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "1 failed, 2 passed" in done.stdout
@@ -164,7 +164,7 @@ def test_the_command_given_for_the_tests_decides(run, write):
     status, out, _err = run(folder, "small", "--into", "../grown", "--tests", short, *QUICK)
     assert (status, "passed before, exit status 1 now" in out) == (1, True), out
     assert not (folder.parent / "grown").exists()
-    right = f"{sys.executable} -c 'import main; assert main.User'"
+    right = f"{warm.PYTHON} -c 'import main; assert main.User'"
     status, out, _err = run(folder, "small", "--into", "../grown", "--tests", right, *QUICK)
     assert status == 0, out
     assert "class User" not in (folder.parent / "grown/main.py").read_text()
@@ -182,7 +182,7 @@ def test_the_command_given_for_the_tests_decides(run, write):
         pytest.param(["small", "broken.py"], "line 1", id="not Python"),
         pytest.param(["small", "--speed", "9"], "unrecognized", id="an unknown option"),
         pytest.param(
-            ["small", "crash.py", "--into", "../new"], "No module named 'nowhere'",
+            ["small", "crash.py", "--into", "../new", *QUICK], "No module named 'nowhere'",
             id="an app that cannot be imported shows its own error",
         ),
     ],

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 from apps import SHOP, TESTS
 
 from fastapi_grow.cli import main
 
-QUICK = ["--requests", "25"]
+QUICK = ["--requests", "25", "--python", warm.PYTHON]
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_by_way_of_the_small_stage_or_at_once_the_tree_is_the_same(run, shop):
     assert "app/api/v1/endpoints/items.py" in files_of(later)
     assert "app/routers/items.py" not in files_of(later)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        [warm.PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=later, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "1 failed, 2 passed" in done.stdout, "as before: one of them fails on purpose"

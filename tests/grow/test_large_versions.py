@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+import warm
 from apps import SHOP
 from conftest import ask_both
 
 from fastapi_grow.cli import main
 
+QUICK = ["--requests", "30", "--python", warm.PYTHON]
 OPENAPI = "import main, json; print(json.dumps(main.app.openapi()))"
 ASK = """
 import warnings
@@ -25,7 +27,7 @@ print(client.get("/api/v1/items/tea").json(), client.get("/items/tea").json())
 def grow(write, monkeypatch, text: str, *arguments: str):
     old = write(text)
     monkeypatch.chdir(old.parent)
-    command = ["large", "--into", "../new", "--requests", "30", "--no-tests", *arguments]
+    command = ["large", "--into", "../new", "--no-tests", *QUICK, *arguments]
     assert main(command) == 0
     return old.parent, old.parent.parent / "new"
 
