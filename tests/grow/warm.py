@@ -5,10 +5,10 @@ Usage: python warm.py SOCKET ARGUMENTS   (what `python ARGUMENTS` does)
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import sys
+from _socket import AF_UNIX, SCM_RIGHTS, SOL_SOCKET, socket  # of what socket.py is made: in no time
+from array import array
 
 PYTHON = "warm-python"  # on the PATH of the tests: a command like `python`
 
@@ -28,11 +28,15 @@ def ask(
     question = {
         "arguments": arguments, "cwd": cwd or os.getcwd(), "environment": dict(os.environ),
     }  # fmt: skip
-    with socket.socket(socket.AF_UNIX) as connection:
+    connection = socket(AF_UNIX)
+    try:
         connection.connect(address or os.environ["WARM_SOCKET"])
-        socket.send_fds(connection, [json.dumps(question).encode()], files)
+        rights = (SOL_SOCKET, SCM_RIGHTS, array("i", files))
+        connection.sendmsg([repr(question).encode()], [rights])
         connection.settimeout(timeout)
         return int(connection.recv(100) or 1)
+    finally:
+        connection.close()
 
 
 if __name__ == "__main__":
