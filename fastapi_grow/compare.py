@@ -1,7 +1,7 @@
 """What differs between two reports of the probe.
 
-The old app is watched twice: whatever changes between these two runs (a clock, a random id) says
-nothing about the new one and is left out of the comparison, leaf by leaf.
+The old app is watched again before anything counts: whatever changes between its own runs (a clock,
+a random id) says nothing about the new one and is left out of the comparison, leaf by leaf.
 """
 
 from __future__ import annotations

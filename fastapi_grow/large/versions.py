@@ -115,8 +115,13 @@ class Versioned(Verifier):
         answers = self.observer.observe(files, sent)
         if answers.get("error"):
             return [Difference("error", str(answers["error"]).strip().splitlines()[-1])]
-        wanted = [_without(report["responses"], prefix) for report in self.reports]
-        return differences(wanted, _without(answers["responses"], prefix), sent)
+        given = _without(answers["responses"], prefix)
+
+        def compare() -> list[Difference]:
+            wanted = [_without(report["responses"], prefix) for report in self.reports]
+            return differences(wanted, given, sent)
+
+        return self.looked_twice(compare)
 
 
 def _asks_for_document(request: Request) -> bool:
