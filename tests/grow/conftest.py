@@ -22,7 +22,6 @@ from fastapi_grow.large.grow import enlarge
 from fastapi_grow.locate import ways_to_import
 from fastapi_grow.subject import Options, lay_out, read_app, watch
 
-
 HERE = Path(__file__).parent
 
 

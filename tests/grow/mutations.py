@@ -109,7 +109,9 @@ def goes_red(mutation: Mutation) -> bool:
         done = subprocess.run(
             [*command, "--rootdir", str(HERE), *tests], cwd=folder,
             capture_output=True, text=True, check=False,
-            env={**os.environ, "PYTHONPATH": str(folder)},
+            env={
+                **os.environ, "PYTHONPATH": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            },
         )  # fmt: skip
         if done.returncode not in {0, 1}:
             raise SystemExit(done.stdout + done.stderr)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+import shutil
 import subprocess
 import sys
 import uuid
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import warm
 from conftest import grow_trusting
 from ledger import LEDGER
 
@@ -22,15 +25,16 @@ from fastapi_grow.large.parts.drafting import differences, schema_of
 from fastapi_grow.large.parts.project import Project
 
 BIN = Path(sys.executable).parent
+ALEMBIC = (warm.PYTHON, "-m", "alembic")
 SERVER = os.environ.get("TEST_DATABASE_SERVER", "postgresql+psycopg://postgres@127.0.0.1:5432")
 
 
-def with_parts(main: Path, new: Path, text: str, **more) -> tuple[dict[str, str], list[str]]:
+def with_parts(main: Path, new: Path) -> tuple[dict[str, str], list[str]]:
     """Grow `main` into the folder `new`, with all its parts; returns these, and what was said."""
     growth = grow_trusting(main)
     enlarge(growth, read_arrangement(None), small=0)
     said: list[str] = []
-    project = Project(growth.layout, growth.files, main.parent, sys.executable, **more)
+    project = Project(growth.layout, growth.files, main.parent, warm.PYTHON, tests=False)
     found = add_parts(project, PARTS, said.append)
     for path, content in {**growth.files, **found}.items():
         (new / path).parent.mkdir(parents=True, exist_ok=True)
@@ -38,14 +42,29 @@ def with_parts(main: Path, new: Path, text: str, **more) -> tuple[dict[str, str]
     return found, said
 
 
-@pytest.fixture
-def grown(write, tmp_path):
-    """Write an app, grow it with its parts into a folder, and return folder, files, sayings."""
+@pytest.fixture(scope="session")
+def grown_once(tmp_path_factory):
+    """Write an app and grow it with its parts, the first time that it is asked for."""
 
-    def grown(text: str = LEDGER, files=None, **more):
-        main = write(text, files)
-        found, said = with_parts(main, tmp_path / "new", text, **{"tests": False, **more})
-        return tmp_path / "new", found, said
+    @functools.cache
+    def grown_once(text: str, files: tuple[tuple[str, str], ...]):
+        folder = tmp_path_factory.mktemp("parts")
+        main = folder / "old/main.py"
+        main.parent.mkdir()
+        for name, content in (("main.py", text), *files):
+            (main.parent / name).write_text(content)
+        return folder / "new", *with_parts(main, folder / "new")
+
+    return grown_once
+
+
+@pytest.fixture
+def grown(grown_once, tmp_path):
+    """An app grown with its parts: a folder of one's own, the files in it, and what was said."""
+
+    def grown(text: str = LEDGER, files=None):
+        folder, found, said = grown_once(text, tuple((files or {}).items()))
+        return shutil.copytree(folder, tmp_path / "new"), found, said
 
     return grown
 
@@ -53,7 +72,7 @@ def grown(write, tmp_path):
 def run(folder: Path, *command: str, **environment: str) -> str:
     """What a command of this environment prints; it must succeed."""
     done = subprocess.run(
-        [BIN / command[0], *command[1:]],
+        command if command[0] == warm.PYTHON else [BIN / command[0], *command[1:]],
         cwd=folder, capture_output=True, text=True, check=False,
         env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **environment},
     )  # fmt: skip
@@ -124,13 +143,13 @@ MODELS = LEDGER.replace("import ForeignKey,", "import JSON, DateTime, Enum, Fore
 @pytest.mark.parametrize("text", [LEDGER, MODELS], ids=["plain tables", "types of all sorts"])
 def test_upgrade_makes_on_postgresql_what_create_all_makes(grown, postgres, text):
     folder = grown(text)[0]
-    run(folder, "python", "-c", MAKE, DATABASE_URL=postgres)
+    run(folder, warm.PYTHON, "-c", MAKE, DATABASE_URL=postgres)
     by_metadata = taken_down(postgres)
-    run(folder, "alembic", "upgrade", "head", DATABASE_URL=postgres)
-    assert "No new upgrade operations" in run(folder, "alembic", "check", DATABASE_URL=postgres)
+    run(folder, *ALEMBIC, "upgrade", "head", DATABASE_URL=postgres)
+    assert "No new upgrade operations" in run(folder, *ALEMBIC, "check", DATABASE_URL=postgres)
     assert "\n".join(differences(by_metadata, read_back(postgres))) == ""
     assert set(by_metadata) == {"accounts", "bookings"}
-    run(folder, "alembic", "downgrade", "base", DATABASE_URL=postgres)
+    run(folder, *ALEMBIC, "downgrade", "base", DATABASE_URL=postgres)
     assert read_back(postgres) == {}
 
 
@@ -157,9 +176,9 @@ def taken_down(url: str) -> dict:
 def test_upgrade_makes_on_sqlite_what_create_all_makes(grown):
     folder = grown()[0]
     one, other = (f"sqlite:///{folder}/{name}.db" for name in ("one", "other"))
-    run(folder, "python", "-c", MAKE, DATABASE_URL=one)
-    run(folder, "alembic", "upgrade", "head", DATABASE_URL=other)
-    assert "No new upgrade operations" in run(folder, "alembic", "check", DATABASE_URL=other)
+    run(folder, warm.PYTHON, "-c", MAKE, DATABASE_URL=one)
+    run(folder, *ALEMBIC, "upgrade", "head", DATABASE_URL=other)
+    assert "No new upgrade operations" in run(folder, *ALEMBIC, "check", DATABASE_URL=other)
     assert read_back(one) == read_back(other) != {}
 
 
@@ -206,7 +225,7 @@ def test_worker_waits_for_its_broker_and_tasks_keep_their_names(grown):
     folder, found, _said = grown()
     assert '["celery", "-A", "main:celery", "worker"]' in found["compose.yaml"]
     assert 'name="main.recount"' in "".join(p.read_text() for p in folder.glob("app/**/*.py"))
-    tasks = run(folder, "python", "-c", "import main; print(sorted(main.celery.tasks)[-1])")
+    tasks = run(folder, warm.PYTHON, "-c", "import main; print(sorted(main.celery.tasks)[-1])")
     assert tasks.strip() == "main.recount"
 
 

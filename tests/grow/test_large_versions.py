@@ -10,6 +10,8 @@ from apps import SHOP
 from conftest import ask_both
 
 from fastapi_grow.cli import main
+from fastapi_grow.large.arrangement import read_arrangement
+from fastapi_grow.large.versions import Version, serve_version
 
 QUICK = ["--requests", "30", "--python", warm.PYTHON]
 OPENAPI = "import main, json; print(json.dumps(main.app.openapi()))"
@@ -63,33 +65,38 @@ def test_a_prefix_of_api_becomes_part_of_the_version(write, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "said", "proving"),
     [
         pytest.param(
-            SHOP.replace('("/orders/last")', '("/{rest:path}")'), "GET /api/v1",
+            SHOP.replace('("/orders/last")', '("/{rest:path}")'), "GET /api/v1", True,
             id="a route that answers every URL would answer the new addresses",
         ),
         pytest.param(
             SHOP.replace('("/items', '("/api/v1/items').replace('("/orders', '("/api/v1/orders'),
-            "all routes are under /api/v1 already",
+            "all routes are under /api/v1 already", False,
             id="the version is there already",
         ),
         pytest.param(
             SHOP.replace('("/items', '("/api/items'), "some paths begin with /api and some do not",
+            False,
             id="only some paths begin with api",
         ),
         pytest.param(
             SHOP.replace(
                 'title="Shop"', 'title="Shop", generate_unique_id_function=lambda r: r.name'
             ),
-            "two operations would be called",
+            "two operations would be called", True,
             id="the app names operations without their path",
         ),
     ],
 )  # fmt: skip
-def test_it_is_refused(write, monkeypatch, capsys, text, said):
-    old, new = grow(write, monkeypatch, text, "--api-version", "v1")
-    line = next(x for x in capsys.readouterr().out.splitlines() if "routes under /api/v1" in x)
-    assert ("skipped" in line, said in line) == (True, True), line
+def test_it_is_refused(versions, text, said, proving):
+    old, new, growth = versions(text, prove=proving, large="layered")
+    written = growth.files
+    serve_version(growth, read_arrangement("layered"), Version("v1"))
+    result = growth.results[-1]
+    assert (result.result, result.step.name) == ("skipped", "routes under /api/v1")
+    assert said in result.reason
+    assert growth.files == written
     before, after = ask_both(OPENAPI, old, new)
     assert json.loads(after) == json.loads(before)

@@ -37,46 +37,46 @@ def main(listener: socket.socket) -> list[str]:
         for name in LIBRARIES:
             __import__(name)
     gc.freeze()  # the children need not look at all this again
-    while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
+    woken, wake = socket.socketpair()  # by the end of a child
+    wake.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake.fileno())
+    askers: dict[int, socket.socket] = {}  # by child
+    while True:
+        ready = select.select([listener, sys.stdin, woken, *askers.values()], [], [])[0]
+        if sys.stdin in ready:
+            for child in askers:
+                os.kill(child, signal.SIGKILL)
+            os._exit(0)
+        if woken in ready:
+            woken.recv(BYTES)
+        look_after(askers, ready)
+        if listener not in ready:
+            continue
         connection = listener.accept()[0]
-        if os.fork() == 0:
-            listener.close()
-            return answer(connection)
-        connection.close()
-        reap(os.WNOHANG)
-    reap(0)
-    os._exit(0)
+        told, files, _, _ = socket.recv_fds(connection, BYTES, 3)
+        child = os.fork()
+        if child == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for ours in (listener, woken, wake, connection, *askers.values()):
+                ours.close()
+            return become(ast.literal_eval(told.decode()), files)
+        askers[child] = connection
+        for file in files:
+            os.close(file)
 
 
-def reap(options: int) -> None:
-    """Wait for the children that have ended, so that their time is counted with ours."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, options)[0]:
-            pass
-
-
-def answer(connection: socket.socket) -> list[str]:
-    """Let a child become what was asked for; tell its exit status, or kill it with the asker."""
-    told, files, _, _ = socket.recv_fds(connection, BYTES, 3)
-    question = ast.literal_eval(told.decode())
-    child = os.fork()
-    if child == 0:
-        connection.close()
-        return become(question, files)
-    for file in files:
-        os.close(file)
-    ended = threading.Event()
-
-    def kill_when_left() -> None:
-        if not connection.recv(1) and not ended.is_set():
+def look_after(askers: dict[int, socket.socket], ready: list[object]) -> None:
+    """Tell askers how their child has ended; end the child of one that has left."""
+    for child, connection in list(askers.items()):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            with contextlib.suppress(BrokenPipeError):
+                connection.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+            askers.pop(child).close()
+        elif connection in ready:
             os.kill(child, signal.SIGKILL)
-
-    threading.Thread(target=kill_when_left, daemon=True).start()
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-    ended.set()
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    connection.sendall(str(status).encode())
-    os._exit(0)
 
 
 def become(question: dict[str, object], files: list[int]) -> list[str]:
