@@ -26,11 +26,13 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session", autouse=True)
-def zygote(tmp_path_factory):
+def zygote():
     """From now on there is a command like `python` that has imported FastAPI already."""
-    folder = tmp_path_factory.mktemp("warm")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(folder / "socket"))
+    with (
+        tempfile.TemporaryDirectory(prefix="warm-") as folder,  # pytest's is too long for a socket
+        socket.socket(socket.AF_UNIX) as listener,
+    ):
+        listener.bind(f"{folder}/socket")
         listener.listen()
         others = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
         process = subprocess.Popen(
@@ -38,18 +40,20 @@ def zygote(tmp_path_factory):
             pass_fds=[listener.fileno()], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
             env={**others, "PYTHONHASHSEED": "0"},
         )  # fmt: skip
-    call = f'exec "{sys.executable}" -IS "{warm.__file__}" "{folder}/socket" "$@"'
-    (folder / warm.PYTHON).write_text(f"#!/bin/sh\n{call}\n")
-    (folder / warm.PYTHON).chmod(0o755)
-    os.environ |= {
-        "PATH": f"{folder}:{os.environ['PATH']}",
-        "WARM_SOCKET": f"{folder}/socket",
-        # The tests of planted apps need none; to load all there are takes longer than they do.
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-    }
-    yield
-    process.stdin.close()
-    process.wait()
+        command = Path(folder, warm.PYTHON)
+        call = f'exec "{sys.executable}" -IS "{warm.__file__}" "{folder}/socket" "$@"'
+        command.write_text(f"#!/bin/sh\n{call}\n")
+        command.chmod(0o755)
+        os.environ |= {
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "WARM_SOCKET": f"{folder}/socket",
+            # The tests of planted apps need none; to load all there are takes longer than they do.
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
+        listener.close()
+        yield
+        process.stdin.close()
+        process.wait()
 
 
 class Trusting:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import warm
 
 from fastapi_grow.cli import main
+from fastapi_grow.subject import Options, read_app, watch
 
 QUICK = ["--requests", "15", "--python", warm.PYTHON]
 MOODY = """\
@@ -29,9 +31,10 @@ def moods() -> list[str]:
 """
 
 
-def test_an_app_that_answers_by_chance_is_grown(write, monkeypatch, capsys):
+@pytest.mark.parametrize("stage", [["small"], ["large", "--api-version", "v1"]], ids=" ".join)
+def test_an_app_that_answers_by_chance_is_grown(write, monkeypatch, capsys, stage):
     monkeypatch.chdir(write(MOODY).parent)
-    assert main(["small", "--into", "../new", *QUICK]) == 0
+    assert main([*stage, "--into", "../new", *QUICK]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines if "skipped" in line] == ["tests:"], lines
 
@@ -43,3 +46,11 @@ def test_what_is_no_chance_is_seen_in_such_an_app(write, monkeypatch, capsys):
     found = capsys.readouterr().out
     assert "/mood" in found
     assert "currency" in found.lower()
+
+
+def test_under_uvicorn_too_only_what_is_no_chance_is_seen(write):
+    options = Options(write(MOODY), python=warm.PYTHON, requests=15, no_tests=True)
+    verifier = watch(read_app(options.main), options)[0]
+    assert verifier.served(verifier.old) == []
+    found = verifier.served({"main.py": MOODY.replace('"EUR"', '"USD"')})
+    assert {difference.text.split(": ")[0] for difference in found or []} == {"GET /mood body"}

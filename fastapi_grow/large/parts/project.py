@@ -19,7 +19,10 @@ from fastapi_grow.survey import Survey
 
 INSTALLED = """
 import importlib.metadata as m, json
-found = {d: m.version(d) for d in {d.metadata["Name"] for d in m.distributions()} if d}
+found = {}
+for told in (d.metadata for d in m.distributions()):  # the first of a name is the one imported
+    found.setdefault(told["Name"], told["Version"])
+found.pop(None, None)
 print(json.dumps({"versions": found, "modules": m.packages_distributions()}))
 """
 TEST_TOOLS = {"pytest", "pytest-asyncio", "pytest-cov", "coverage", "ruff", "mypy", "pre-commit"}
