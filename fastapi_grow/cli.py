@@ -15,7 +15,7 @@ from fastapi_grow.compare_apps import compare_apps
 from fastapi_grow.growth import ASSEMBLY
 from fastapi_grow.large.arrangement import BadLayout, read_arrangement
 from fastapi_grow.large.grow import Wish, grow_large
-from fastapi_grow.large.parts import NAMES, catalogue, wanted_parts
+from fastapi_grow.large.parts import CHOICES, catalogue, wanted_parts, wanted_steps
 from fastapi_grow.large.versions import Version
 from fastapi_grow.locate import NoMain, find_main
 from fastapi_grow.observe import ProbeFailed
@@ -114,7 +114,7 @@ def _add_large(commands: Commands) -> None:
     )
     for option, what in (("--only", "write this part alone"), ("--without", "leave it out")):
         large.add_argument(
-            option, action="append", choices=NAMES, help=f"{what} (again for more; see parts)"
+            option, action="append", choices=CHOICES, help=f"{what} (again for more; see parts)"
         )
     large.add_argument(
         "--layout", metavar="FILE", help="layered (the default), by_resource, or a TOML file"
@@ -168,8 +168,9 @@ def _small(given: argparse.Namespace) -> int:
 
 def _large(given: argparse.Namespace) -> int:
     version = Version(given.api_version, given.deprecate_old) if given.api_version else None
-    parts = tuple(wanted_parts(given.only or (), given.without or ()))
-    wish = Wish(read_arrangement(given.layout), version, parts)
+    chosen = given.only or (), given.without or ()
+    parts, steps = tuple(wanted_parts(*chosen)), wanted_steps(*chosen)
+    wish = Wish(read_arrangement(given.layout), version, parts, steps)
 
     def grow(options: Options, target: Target, say: Say) -> Outcome | None:
         return grow_large(options, wish, target, say)

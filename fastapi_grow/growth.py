@@ -83,7 +83,7 @@ def _prepare(growth: Growth, steps: Sequence[Step]) -> tuple[Layout | None, list
     for step in steps:
         if step.change:
             layout = replace(layout, **step.change)
-            results.append(Done(step, []))
+            results.append(Done(step, list(step.told)))
             continue
         items, why = _ready(layout, step, moved)
         if not items:

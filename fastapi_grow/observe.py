@@ -44,6 +44,8 @@ class Observer:
     factory: str | None = None
     classes: list[str] = field(default_factory=list)
     gone: tuple[str, ...] = ()  # files of the project that no observed version has
+    environment: Mapping[str, str] = field(default_factory=dict)  # besides the tool's own
+    later: Mapping[str, str] = field(default_factory=dict)  # variables set after the import
 
     def observe(
         self,
@@ -58,7 +60,7 @@ class Observer:
             copy = Path(folder).resolve() / self.project.name
             copy_project(self.project, copy, self.identity, files, self.gone)
             order = self._order(copy, requests) | {"server": server, "slow": slow}
-            return run_probe(self.python, order, Path(folder))
+            return run_probe(self.python, order, Path(folder), self.environment)
 
     def _order(self, copy: Path, requests: Iterable[Request]) -> dict[str, Any]:
         def inside(path: Path) -> str:
@@ -73,6 +75,7 @@ class Observer:
             "factory": self.factory,
             "classes": self.classes,
             "requests": list(requests),
+            "later": dict(self.later),
         }
 
 
@@ -94,11 +97,13 @@ def copy_project(
         target.write_text(text)
 
 
-def run_probe(python: str, order: dict[str, Any], folder: Path) -> dict[str, Any]:
+def run_probe(
+    python: str, order: dict[str, Any], folder: Path, given: Mapping[str, str]
+) -> dict[str, Any]:
     """Run the probe once; raises ProbeFailed with its output when it leaves no report."""
     order_path, report_path = folder / "order.json", folder / "report.json"
     order_path.write_text(json.dumps(order))
-    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, **given, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("PYTHONPATH", None)
     try:
         done = subprocess.run(  # noqa: S603 - the interpreter that the user named

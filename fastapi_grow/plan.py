@@ -38,6 +38,7 @@ class Step:
     items: tuple[int, ...]
     homes: Mapping[int, str] = field(default_factory=dict, hash=False)  # not all in `module`
     change: Mapping[str, Any] = field(default_factory=dict, hash=False)  # of the Layout's fields
+    told: tuple[str, ...] = ()  # what a change is about, for people
 
     def home_of(self, index: int) -> str:
         return self.homes.get(index, self.module)

@@ -24,6 +24,8 @@ from fastapi_grow.large.regrow import (
     survey_of,
 )
 from fastapi_grow.large.rejoin import rejoin
+from fastapi_grow.large.settings_step import NAME as SETTINGS
+from fastapi_grow.large.settings_step import gather_settings
 from fastapi_grow.large.steps import large_steps
 from fastapi_grow.large.versions import Version, serve_version
 from fastapi_grow.layout import Layout
@@ -41,6 +43,7 @@ class Wish:
     arrangement: Arrangement
     version: Version | None = None
     parts: tuple[ModuleType, ...] = ()
+    steps: frozenset[str] = frozenset()  # of those that can be left out: settings, tests
 
 
 def grow_large(options: Options, wish: Wish, target: Target, say: Say) -> Outcome | None:
@@ -56,6 +59,9 @@ def grow_large(options: Options, wish: Wish, target: Target, say: Say) -> Outcom
     )
     together = not target.commit
     enlarge(growth, wish.arrangement, together=together)
+    if growth.tree and SETTINGS in wish.steps:
+        for line in gather_settings(growth, wish.arrangement, options.python):
+            say(f"           stays, {line}")
     if growth.tree and wish.version:
         serve_version(growth, wish.arrangement, wish.version)
     target = replace(target, gone=disk.modules) if disk else target

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
+from fastapi_grow.large import settings_step
 from fastapi_grow.large.parts import (
     compose,
     container,
@@ -27,7 +28,9 @@ from fastapi_grow.large.parts.project import Project
 PARTS: tuple[ModuleType, ...] = (
     package, migrations, container, compose, environment, workflow, hooks, readme,
 )  # fmt: skip
+STEPS: tuple[ModuleType, ...] = (settings_step,)  # of the code, and can be left out like a part
 NAMES = tuple(part.NAME for part in PARTS)
+CHOICES = (*(step.NAME for step in STEPS), *NAMES)
 Say = Callable[[str], None]
 
 
@@ -35,6 +38,12 @@ def wanted_parts(only: Iterable[str], without: Iterable[str]) -> list[ModuleType
     """The parts that the user wants, in order."""
     chosen = set(only) or set(NAMES)
     return [part for part in PARTS if part.NAME in chosen - set(without)]
+
+
+def wanted_steps(only: Iterable[str], without: Iterable[str]) -> frozenset[str]:
+    """The steps that the user wants, by name."""
+    chosen = set(only) or set(CHOICES)
+    return frozenset(step.NAME for step in STEPS if step.NAME in chosen - set(without))
 
 
 def add_parts(project: Project, parts: Iterable[ModuleType], say: Say) -> dict[str, str]:
@@ -68,5 +77,5 @@ def _show(there: Path, text: str, path: str, say: Say) -> None:
 
 def catalogue() -> list[str]:
     """A line for each part: its name, and what calls for it."""
-    width = max(len(name) for name in NAMES)
-    return [f"{part.NAME:<{width}}  {part.CALLED_FOR_BY}" for part in PARTS]
+    width = max(len(name) for name in CHOICES)
+    return [f"{part.NAME:<{width}}  {part.CALLED_FOR_BY}" for part in (*STEPS, *PARTS)]
