@@ -20,6 +20,7 @@ from fastapi_grow.observe import copy_project
 
 PATIENCE = 300  # seconds
 NOT_RUN = "pytest"  # the name under which it says why there is no report
+AS_COMMAND = "import sys; sys.path.remove(''); import pytest; sys.exit(pytest.main())"
 Results = dict[str, str]
 
 
@@ -34,6 +35,7 @@ class Suite:
     base: Path = Path()  # where pytest is started
     command: str | None = None
     gone: tuple[str, ...] = ()  # files of the project that no tested version has
+    as_command: bool = False  # as `pytest` and not as `python -m pytest`: without this folder
 
     def __bool__(self) -> bool:
         return bool(self.files or self.command)
@@ -61,15 +63,9 @@ class Suite:
         return "passed" if done.returncode == 0 else f"exit status {done.returncode}"
 
     def _pytest(self, base: Path, report: Path) -> Results:
-        command = [
-            self.python,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            f"--junitxml={report}",
-        ]
+        start = ["-c", AS_COMMAND] if self.as_command else ["-m", "pytest"]
+        options = ["-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        command = [self.python, *start, *options]
         try:
             done = subprocess.run(  # noqa: S603 - the interpreter that the user named
                 [*command, *map(str, self.files)], cwd=base, capture_output=True, text=True,

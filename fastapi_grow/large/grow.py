@@ -27,6 +27,8 @@ from fastapi_grow.large.rejoin import rejoin
 from fastapi_grow.large.settings_step import NAME as SETTINGS
 from fastapi_grow.large.settings_step import gather_settings
 from fastapi_grow.large.steps import large_steps
+from fastapi_grow.large.tests_step import NAME as TESTS
+from fastapi_grow.large.tests_step import move_tests, named_elsewhere, step_line
 from fastapi_grow.large.versions import Version, serve_version
 from fastapi_grow.layout import Layout
 from fastapi_grow.results import Outcome
@@ -67,11 +69,25 @@ def grow_large(options: Options, wish: Wish, target: Target, say: Say) -> Outcom
     target = replace(target, gone=disk.modules) if disk else target
     outcome = finish(growth, known, target, say)
     outcome.stage = "large"
+    if growth.tree and TESTS in wish.steps:
+        target = _move_tests(growth, known, wish, target, outcome, say)
     if growth.tree:
         outcome.parts = _add_parts(growth, options, wish, target, say)
     outcome.seconds = round(time.monotonic() - began, 1)
     outcome.tool_seconds = round(outcome.seconds - growth.verifier.seconds, 1)
     return outcome
+
+
+def _move_tests(
+    growth: Growth, known: list[External], wish: Wish, target: Target, outcome: Outcome, say: Say
+) -> Target:
+    package_comes = any(part.NAME == "package" for part in wish.parts)
+    result, target = move_tests(growth, known, target, package=package_comes)
+    outcome.steps.append(result)
+    say(step_line(result))
+    for line in named_elsewhere(growth, result):
+        say(f"           {line}")
+    return target
 
 
 def _add_parts(growth: Growth, options: Options, wish: Wish, target: Target, say: Say) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fastapi_grow.large.settings_names import Constant, constants_in, folded_name
-from fastapi_grow.large.settings_reads import Left, Read, reads_of, written_by
+from fastapi_grow.large.settings_reads import FUNCTIONS, Left, Read, reads_of, written_by
 from fastapi_grow.layers import SETUP
 from fastapi_grow.layout import Layout
 from fastapi_grow.survey import Item, Survey
@@ -23,6 +23,8 @@ TAKEN = {
 }  # fmt: skip
 MAKING = {"os.path.join", "pathlib.Path", "str"}  # calls that only make a value
 NEEDED = ("Annotated", "BaseSettings", "BeforeValidator", "ClassVar", "SettingsConfigDict")
+
+
 class Ungathered(ValueError):
     """There is nothing to gather, or nothing that could be; the text says why."""
 
@@ -145,18 +147,18 @@ def _is_plain(survey: Survey, item: Item, default: ast.expr | None) -> bool:
 
 
 def _set_by_main(survey: Survey, reads: Sequence[Read]) -> dict[int, str]:
-    """Reads that come before MAIN itself sets what they, or later ones, read."""
-    names = {read.name for read in reads}
+    """Reads of variables that MAIN itself sets, and reads that come before it sets any."""
     last = max((read.item for read in reads if not read.later), default=-1)
     found: dict[int, str] = {}
     for index, item in survey.items.items():
-        written = written_by(survey, item) if not item.waits and index <= last else set()
-        if written is not None and not written & names:
+        if index > last or isinstance(item.statement.tree, FUNCTIONS | ast.ClassDef):
             continue
-        line = item.statement.line
+        written, line = written_by(survey, item), item.statement.line
         for number, read in enumerate(reads):
-            if read.item <= index:
+            if written is None and read.item <= index and not read.later:
                 found[number] = f"{read.name} is read before line {line} sets variables"
+            elif written and read.name in written and not read.later:
+                found[number] = f"{read.name} is set in line {line}"
     return found
 
 

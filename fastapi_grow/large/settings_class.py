@@ -12,8 +12,8 @@ from typing import Any
 
 import libcst as cst
 
-from fastapi_grow.large.settings_names import comments_of, segment
 from fastapi_grow.large.settings_choice import Gathering
+from fastapi_grow.large.settings_names import comments_of, segment
 from fastapi_grow.large.settings_reads import Read
 from fastapi_grow.place import Place
 from fastapi_grow.rewrites import rebound
@@ -33,11 +33,11 @@ class {name}(BaseSettings):
 {instance} = {name}()
 '''
 CONSTANTS = " A ClassVar is fixed."
-PROPERTY = '''
+PROPERTY = """
     @property
     def {name}(self) -> {returns}:
         return {read}
-'''
+"""
 
 
 def rewritten(survey: Survey, found: Gathering) -> tuple[str, dict[int, int], range]:

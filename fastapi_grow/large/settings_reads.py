@@ -1,7 +1,7 @@
 """Where MAIN reads the environment: which variable, by which default, and at which moment.
 
-Plain data, found by reading alone. A read is `once` when it runs whenever MAIN is imported, once and
-whatever happens: only such a read may fail earlier than it did, when the settings are made.
+Plain data, found by reading alone. A read is `once` when it runs as MAIN is imported, whatever
+happens: only such a read may fail earlier than it did, when the settings are made.
 """
 
 from __future__ import annotations
@@ -91,8 +91,9 @@ def _found(
             yield from _found(survey, item, part, later, sure=sure)
         for decorator in getattr(node, "decorator_list", []):
             yield from _found(survey, item, decorator, later, sure=sure)
-        for part in node.body if isinstance(node.body, list) else [node.body]:
-            yield from _found(survey, item, part, True, sure=False)
+        body: list[ast.AST] = [*node.body] if isinstance(node.body, list) else [node.body]
+        for statement in body:
+            yield from _found(survey, item, statement, True, sure=False)
         return
     if _is_whole(survey, node):
         yield Left(_line(item, node), "os.environ is used as a whole")
@@ -144,17 +145,14 @@ def _is_sound(read: Read, convert: str) -> bool:
         return False
 
 
-def _parts(
-    survey: Survey, node: ast.AST
-) -> tuple[ast.expr | None, ast.expr | None, bool]:
+def _parts(survey: Survey, node: ast.AST) -> tuple[ast.expr | None, ast.expr | None, bool]:
     """Name, default and whether it must be there; no name for what reads nothing."""
     if isinstance(node, ast.Call) and survey.resolve(node.func) in CALLS:
         given = dict(zip(("key", "default"), node.args, strict=False))
         given |= {keyword.arg or "": keyword.value for keyword in node.keywords}
         return given.get("key", node), given.get("default"), False
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-        if _is_environ(survey, node.value):
-            return node.slice, None, True
+        return (node.slice if _is_environ(survey, node.value) else None), None, True
     return None, None, False
 
 

@@ -30,7 +30,7 @@ def main(order_path: str, report_path: str) -> None:
     report: dict[str, object] = {"error": None}
     try:
         module = importlib.import_module(order["module"])
-        os.environ.update(order["later"])
+        os.environ.update(order.get("later", {}))
         report |= look(module, order, recorder)
         app = find_app(module, order)
         if app is not None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
-from fastapi_grow.large import settings_step
+from fastapi_grow.large import settings_step, tests_step
 from fastapi_grow.large.parts import (
     compose,
     container,
@@ -28,7 +28,10 @@ from fastapi_grow.large.parts.project import Project
 PARTS: tuple[ModuleType, ...] = (
     package, migrations, container, compose, environment, workflow, hooks, readme,
 )  # fmt: skip
-STEPS: tuple[ModuleType, ...] = (settings_step,)  # of the code, and can be left out like a part
+STEPS: tuple[ModuleType, ...] = (
+    settings_step,
+    tests_step,
+)  # of the code, and can be left out like a part
 NAMES = tuple(part.NAME for part in PARTS)
 CHOICES = (*(step.NAME for step in STEPS), *NAMES)
 Say = Callable[[str], None]
