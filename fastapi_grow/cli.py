@@ -15,6 +15,7 @@ from fastapi_grow.compare_apps import compare_apps
 from fastapi_grow.growth import ASSEMBLY
 from fastapi_grow.large.arrangement import BadLayout, read_arrangement
 from fastapi_grow.large.grow import Wish, grow_large
+from fastapi_grow.large.migrations_only import NAME as MIGRATIONS_ONLY
 from fastapi_grow.large.parts import CHOICES, catalogue, wanted_parts, wanted_steps
 from fastapi_grow.large.versions import Version
 from fastapi_grow.locate import NoMain, find_main
@@ -117,6 +118,10 @@ def _add_large(commands: Commands) -> None:
             option, action="append", choices=CHOICES, help=f"{what} (again for more; see parts)"
         )
     large.add_argument(
+        "--with", dest="also", action="append", choices=[MIGRATIONS_ONLY],
+        help="take create_all out of the app: its container runs alembic upgrade head",
+    )  # fmt: skip
+    large.add_argument(
         "--layout", metavar="FILE", help="layered (the default), by_resource, or a TOML file"
     )
 
@@ -170,7 +175,7 @@ def _large(given: argparse.Namespace) -> int:
     version = Version(given.api_version, given.deprecate_old) if given.api_version else None
     chosen = given.only or (), given.without or ()
     parts, steps = tuple(wanted_parts(*chosen)), wanted_steps(*chosen)
-    wish = Wish(read_arrangement(given.layout), version, parts, steps)
+    wish = Wish(read_arrangement(given.layout), version, parts, bool(given.also), steps)
 
     def grow(options: Options, target: Target, say: Say) -> Outcome | None:
         return grow_large(options, wish, target, say)

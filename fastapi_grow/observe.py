@@ -45,6 +45,7 @@ class Observer:
     classes: list[str] = field(default_factory=list)
     gone: tuple[str, ...] = ()  # files of the project that no observed version has
     environment: Mapping[str, str] = field(default_factory=dict)  # besides the tool's own
+    first: tuple[str, ...] = ()  # a command that runs before the app
     later: Mapping[str, str] = field(default_factory=dict)  # variables set after the import
 
     def observe(
@@ -59,6 +60,7 @@ class Observer:
         with tempfile.TemporaryDirectory(prefix="fastapi-grow-") as folder:
             copy = Path(folder).resolve() / self.project.name
             copy_project(self.project, copy, self.identity, files, self.gone)
+            run_first(self.first, copy, copy / self.cwd.relative_to(self.project))
             order = self._order(copy, requests) | {"server": server, "slow": slow}
             return run_probe(self.python, order, Path(folder), self.environment)
 
@@ -95,6 +97,13 @@ def copy_project(
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
+
+
+def run_first(command: tuple[str, ...], copy: Path, cwd: Path) -> None:
+    """Run what comes before the app in a copy of the project."""
+    if command:
+        words = [word.format(project=copy) for word in command]
+        subprocess.run(words, cwd=cwd, capture_output=True, check=False)  # noqa: S603 - ours
 
 
 def run_probe(

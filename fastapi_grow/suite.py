@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fastapi_grow.externals import External
 from fastapi_grow.identity import Identity
-from fastapi_grow.observe import copy_project
+from fastapi_grow.observe import copy_project, run_first
 
 PATIENCE = 300  # seconds
 NOT_RUN = "pytest"  # the name under which it says why there is no report
@@ -35,6 +35,7 @@ class Suite:
     base: Path = Path()  # where pytest is started
     command: str | None = None
     gone: tuple[str, ...] = ()  # files of the project that no tested version has
+    first: tuple[str, ...] = ()  # a command that runs before the tests
     as_command: bool = False  # as `pytest` and not as `python -m pytest`: without this folder
 
     def __bool__(self) -> bool:
@@ -48,6 +49,7 @@ class Suite:
             for path, text in edited.items():
                 (copy / path.relative_to(self.project)).write_text(text)
             base = copy / self.base.relative_to(self.project)
+            run_first(self.first, copy, base)
             if self.command:
                 return {self.command: self._status(self.command, base)}
             return self._pytest(base, Path(folder) / "report.xml")

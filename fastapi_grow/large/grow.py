@@ -12,6 +12,8 @@ from fastapi_grow.externals import External
 from fastapi_grow.groups import SMALL
 from fastapi_grow.growth import Growth, all_steps, grow
 from fastapi_grow.large.arrangement import Arrangement
+from fastapi_grow.large.migrations_only import NAME as MIGRATIONS_ONLY
+from fastapi_grow.large.migrations_only import NotOnly, leave_to_migrations
 from fastapi_grow.large.parts import add_parts
 from fastapi_grow.large.parts.project import Project
 from fastapi_grow.large.regrow import (
@@ -37,6 +39,8 @@ from fastapi_grow.subject import NotAnApp, Options, is_grown, lay_out, read_app,
 from fastapi_grow.target import Target
 from fastapi_grow.tree import write_tree
 
+BEFORE_CODE = {"package", "migrations"}  # what a change of the code may rest on
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -45,6 +49,7 @@ class Wish:
     arrangement: Arrangement
     version: Version | None = None
     parts: tuple[ModuleType, ...] = ()
+    migrations_only: bool = False
     steps: frozenset[str] = frozenset()  # of those that can be left out: settings, tests
 
 
@@ -97,7 +102,17 @@ def _add_parts(growth: Growth, options: Options, wish: Wish, target: Target, say
         root = target.base
     tests = bool(growth.verifier.suite)
     project = Project(growth.layout, growth.files, root, options.python, tests)
-    files = add_parts(project, wish.parts, say)
+    before = [part for part in wish.parts if part.NAME in BEFORE_CODE]
+    add_parts(project, before, say)
+    if wish.migrations_only:
+        names = {part.NAME for part in wish.parts}
+        try:
+            changed = leave_to_migrations(growth, project, target, names)
+            project.migrates = True
+            say(f"  proved   {MIGRATIONS_ONLY}: no create_all in {changed}")
+        except NotOnly as error:
+            say(f"  skipped  {MIGRATIONS_ONLY}: {error}")
+    files = add_parts(project, [part for part in wish.parts if part not in before], say)
     target.add(files, root, "Add what the app's imports call for")
     return sorted(files)
 

@@ -64,7 +64,6 @@ def move_tests(
         target.write_and_commit(files, edits, f"Move the tests to {FOLDER}/")
     else:
         target.write(files, edits)
-    growth.edits = edits
     return Done(step, [path.name for path in paths]), target
 
 

@@ -64,6 +64,8 @@ def files(project: Project) -> dict[str, str]:
 
 def _command(project: Project) -> str:
     serve = ["uvicorn", project.served, "--host", "0.0.0.0", "--port", "8000"]  # noqa: S104  # nosec B104
+    if project.migrates:
+        serve = ["sh", "-c", f"alembic upgrade head && exec {' '.join(serve)}"]
     return "[" + ", ".join(f'"{word}"' for word in serve) + "]"
 
 

@@ -38,6 +38,7 @@ class Project:
     root: Path  # where it stood before, to read what is there
     python: str
     tests: bool
+    migrates: bool = False  # the container makes the tables, not the app
     added: dict[str, str] = field(default_factory=dict)  # files that parts have written so far
 
     @property
