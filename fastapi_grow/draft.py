@@ -56,7 +56,9 @@ def gap_before(code: str) -> str:
 def alias_of(layout: Layout, draft: Draft, module: str) -> str:
     """Import `module` as a whole into `draft`, under a name nothing there uses."""
     if module not in draft.aliases:
-        name = _free_name(module, _words(layout, draft.module) | set(draft.aliases.values()))
+        given_out = set() if draft.module else set(layout.exports)  # MAIN imports these by name
+        taken = _words(layout, draft.module) | given_out | set(draft.aliases.values())
+        name = _free_name(module, taken)
         draft.aliases[module] = name
         draft.imports.append(headers.import_module(layout.identity, draft.module, module, name))
     return draft.aliases[module]

@@ -80,3 +80,19 @@ def test_within_a_package_modules_name_each_other_relatively_at_every_depth(writ
     new = write(SHOP, {**files, **growth.files}, "new/src/main.py")
     (said,) = ask_both(ASK, new.parents[1])
     assert said.startswith("['/items',"), said
+
+
+SAME_NAME = SHOP.replace("LIMIT = int(", "settings = {'a': 1}\nLIMIT = int(", 1)
+USES = """
+import main
+def test_both(monkeypatch):
+    monkeypatch.setattr(main, "CURRENCY", "USD")
+    assert main.settings == {"a": 1}
+"""
+
+
+def test_main_gives_out_a_name_that_is_called_like_its_module(write):
+    old = write(SAME_NAME, {"test_main.py": USES})
+    new = write(SAME_NAME, enlarged(old).files, "new/main.py").parent
+    script = "import main; print(main.settings, main.CURRENCY)"
+    assert ask_both(script, old.parent, new) == ["{'a': 1} EUR\n"] * 2

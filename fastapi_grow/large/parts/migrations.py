@@ -18,10 +18,12 @@ from fastapi_grow import layers
 from fastapi_grow.large.parts.project import Project
 from fastapi_grow.layout import ROOT
 from fastapi_grow.observe import LEFT_OUT
+from fastapi_grow.survey import Survey
 
 NAME = "migrations"
 CALLED_FOR_BY = "SQLAlchemy or SQLModel tables"
 ENGINES = ("sqlalchemy.create_engine", "sqlmodel.create_engine")
+METADATA = {"sqlalchemy.MetaData", "sqlalchemy.schema.MetaData"}
 PROBE = Path(__file__).with_name("drafting.py")
 PATIENCE = 120  # seconds
 
@@ -171,7 +173,24 @@ def _metadata(project: Project) -> tuple[str, tuple[str, str]]:
         made = survey.resolve(getattr(item.statement.tree, "value", None))
         module = _dotted(project, project.layout.homes[item.index])
         return (name if made.endswith("MetaData") else f"{name}.metadata"), (module, name)
+    for item in survey.items.values():
+        name = _among_several(survey, item.statement.tree)
+        if name:
+            return name, (_dotted(project, project.layout.homes[item.index]), name)
     raise Unproved("the tables have no declarative base or MetaData of their own")
+
+
+def _among_several(survey: Survey, tree: ast.stmt) -> str:
+    """`tables` for `tables, column = MetaData(), ...`."""
+    targets = tree.targets[0] if isinstance(tree, ast.Assign) else None
+    value = getattr(tree, "value", None)
+    if not isinstance(targets, ast.Tuple) or not isinstance(value, ast.Tuple):
+        return ""
+    for target, part in zip(targets.elts, value.elts, strict=False):
+        made = survey.resolve(part) if isinstance(part, ast.Call) else ""
+        if made in METADATA and isinstance(target, ast.Name):
+            return target.id
+    return ""
 
 
 def _dotted(project: Project, module: str) -> str:

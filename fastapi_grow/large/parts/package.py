@@ -49,11 +49,14 @@ def files(project: Project) -> dict[str, str]:
 
 
 def with_alembic(project: Project) -> list[str]:
-    """The requirements, and Alembic where there are tables."""
+    """The requirements, Alembic where there are tables, and what a settings class needs."""
     lines = list(project.requirements)
     tables = any(item.kind == "table" for item in project.survey.items.values())
     if tables and "alembic" not in {name_of(line) for line in lines}:
         lines.append(project.pinned("alembic"))
+    gathered = "(BaseSettings)" in "".join(project.files.values())
+    if gathered and "pydantic-settings" not in {name_of(line) for line in lines}:
+        lines.append(project.pinned("pydantic-settings"))
     return sorted(lines, key=str.lower)
 
 
