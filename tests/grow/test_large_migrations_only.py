@@ -21,10 +21,13 @@ def test_accounts():
     client = TestClient(main.app)
     assert client.post("/accounts", json={"owner": "ann"}).json()["balance"] == 0
 """
-IN_MEMORY = """
+IN_MEMORY = (
+    """
 import os
 os.environ["DATABASE_URL"] = "sqlite:///of_tests.db"
-""" + TEST
+"""
+    + TEST
+)
 
 
 @pytest.fixture
