@@ -6,8 +6,10 @@ What reflection says of them must be the same, and Alembic must find nothing lef
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
+import os
 import sys
 from typing import Any
 
@@ -39,7 +41,16 @@ def main(report: str, app: str) -> None:
     found = differences(schema_of(by_metadata), schema_of(by_alembic))
     found += [f"alembic check: {line}" for line in left]
     with open(script.path, encoding="utf-8") as file, open(report, "w", encoding="utf-8") as out:
-        json.dump({"draft": file.read(), "differences": found}, out)
+        json.dump({"draft": file.read(), "differences": found, "own": _is_ours_alone()}, out)
+
+
+def _is_ours_alone() -> bool:
+    """Are the app's databases files of this copy, which may be written to?"""
+    urls = [thing.url for thing in gc.get_objects() if isinstance(thing, sa.Engine)]
+    here = os.getcwd()
+    files = [url.database for url in urls if url.database not in {None, "", ":memory:"}]
+    local = all(os.path.abspath(str(name)).startswith(here) for name in files)
+    return bool(files) and local and all(url.get_backend_name() == "sqlite" for url in urls)
 
 
 def _metadata(config: Config, engine: sa.Engine) -> sa.MetaData:

@@ -7,11 +7,13 @@ believed only when both schemas, read back from SQLite, are the same.
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from fastapi_grow import layers
@@ -23,9 +25,17 @@ from fastapi_grow.survey import Survey
 NAME = "migrations"
 CALLED_FOR_BY = "SQLAlchemy or SQLModel tables"
 ENGINES = ("sqlalchemy.create_engine", "sqlmodel.create_engine")
+HOLD = """\
+from sqlalchemy import MetaData
+
+create_all, MetaData.create_all = MetaData.create_all, lambda *_, **__: None  # Alembic does
+
+"""
+RELEASE = "\nMetaData.create_all = create_all\n"
 METADATA = {"sqlalchemy.MetaData", "sqlalchemy.schema.MetaData"}
 PROBE = Path(__file__).with_name("drafting.py")
 PATIENCE = 120  # seconds
+NOT_COPIED = ("*.db", "*.db-*", "*.sqlite", "*.sqlite3")  # a new database is empty
 
 INI = """\
 # Alembic: the database is the one that the app itself uses, see alembic/env.py.
@@ -41,8 +51,8 @@ ENV = '''\
 from alembic import context
 from sqlalchemy.sql.functions import Function
 
-{imports}
-
+{hold}{imports}
+{release}
 target_metadata = {metadata}
 
 
@@ -117,12 +127,23 @@ def files(project: Project) -> dict[str, str]:
     written = {
         "alembic.ini": INI,
         "alembic/env.py": ENV.format(
-            imports="\n".join(sorted(lines)), metadata=metadata, engine=engine[1]
+            imports="\n".join(sorted(lines)),
+            metadata=metadata,
+            engine=engine[1],
+            hold=HOLD if _makes_at_import(project) else "",
+            release=RELEASE if _makes_at_import(project) else "",
         ),
         "alembic/script.py.mako": MAKO.replace("{sqlmodel}", sqlmodel),
     }
     draft = _prove(project, written)
     return written | {"alembic/versions/0001_initial.py": draft}
+
+
+def _makes_at_import(project: Project) -> bool:
+    """Does a module that env.py imports call create_all as it is imported?"""
+    items = project.survey.items.values()
+    made = [item for item in items if "create_all" in item.statement.text and not item.waits]
+    return any(project.layout.homes[item.index] != project.layout.assembling for item in made)
 
 
 def _tables(project: Project) -> list[str]:
@@ -210,22 +231,48 @@ def _import_of(project: Project, module: str) -> str:
 
 
 def _prove(project: Project, written: dict[str, str]) -> str:
-    """The initial migration, drafted and proved in a copy of the project."""
+    """The initial migration, drafted and proved in copies of the project."""
+    with _copied(project, written) as copy:
+        draft, upgrades = _draft(project, copy)
+    if upgrades:
+        with _copied(project, written | {"alembic/versions/0001_initial.py": draft}) as copy:
+            _upgrade(project, copy)
+    return draft
+
+
+@contextlib.contextmanager
+def _copied(project: Project, written: dict[str, str]) -> Iterator[Path]:
+    """A copy of the grown project with these files."""
     with tempfile.TemporaryDirectory(prefix="fastapi-grow-") as folder:
         copy = Path(folder).resolve() / project.root.name
-        shutil.copytree(project.root, copy, ignore=LEFT_OUT, symlinks=True)
-        shutil.rmtree(copy / project.identity.folder.relative_to(project.root)
-                      / project.identity.package, ignore_errors=True)  # fmt: skip
+        left_out = shutil.ignore_patterns(*NOT_COPIED)
+        shutil.copytree(
+            project.root, copy, symlinks=True,
+            ignore=lambda at, names: LEFT_OUT(at, names) | left_out(at, names),
+        )  # fmt: skip
         own = copy / project.identity.folder.relative_to(project.root)
+        shutil.rmtree(own / project.identity.package, ignore_errors=True)
         for base, texts in ((own, project.files), (copy, written)):
             for path, text in texts.items():
                 (base / path).parent.mkdir(parents=True, exist_ok=True)
                 (base / path).write_text(text, encoding="utf-8")
         (copy / "alembic/versions").mkdir(exist_ok=True)
-        return _draft(project, copy)
+        yield copy
 
 
-def _draft(project: Project, copy: Path) -> str:
+def _upgrade(project: Project, copy: Path) -> None:
+    """Raises Unproved where `alembic upgrade head` fails on the app's own empty database."""
+    for words in (["upgrade", "head"], ["check"]):
+        done = subprocess.run(  # noqa: S603 - the interpreter that the user named
+            [project.python, "-W", "ignore", "-m", "alembic", *words],
+            cwd=copy, text=True, capture_output=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if "rror" in line] or ["no word"]
+            raise Unproved(f"`alembic {' '.join(words)}` fails on an empty database: {said[-1]}")
+
+
+def _draft(project: Project, copy: Path) -> tuple[str, bool]:
     report = copy.parent / "report.json"
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     try:
@@ -244,5 +291,4 @@ def _draft(project: Project, copy: Path) -> str:
     found = json.loads(report.read_text(encoding="utf-8"))
     if found["differences"]:
         raise Unproved(f"create_all and the migration differ: {found['differences'][0]}")
-    draft: str = found["draft"]
-    return draft
+    return found["draft"], found["own"]
