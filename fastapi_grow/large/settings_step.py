@@ -8,6 +8,7 @@ tool keep their values: they keep the app away from what must not be touched.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -35,6 +36,7 @@ NAME = "settings"
 CALLED_FOR_BY = "code that reads os.environ: one pydantic-settings class"
 TITLE = "settings in one class"
 ALONE = 20  # variables that are tried one by one when they cannot be tried together
+DECLARED = re.compile(r"^pydantic[-_.]settings\b", re.IGNORECASE | re.MULTILINE)
 SETS = ("load_dotenv(", "os.environ[", "os.environ.update", "os.environ |=", "os.putenv")
 
 
@@ -94,6 +96,9 @@ def _not_ready(growth: Growth, python: str) -> str:
     if done.returncode:
         return "pydantic-settings is not installed beside the app: pip install pydantic-settings"
     folder = growth.layout.identity.folder
+    needed = folder / "requirements.txt"
+    if needed.is_file() and not DECLARED.search(needed.read_text(encoding="utf-8")):
+        return "requirements.txt does not name pydantic-settings: images made from it lack it"
     for entry in growth.layout.survey.imports:
         path = folder / f"{entry.module.split('.')[0]}.py"
         text = path.read_text(encoding="utf-8") if entry.module and path.is_file() else ""

@@ -255,3 +255,18 @@ def test_without_pydantic_settings_the_step_says_what_to_install(write, tmp_path
     bare.chmod(0o755)
     assert gather_settings(growth, read_arrangement(None), str(bare)) == []
     assert "pip install pydantic-settings" in growth.results[-1].reason
+
+
+@pytest.mark.parametrize(
+    ("requirements", "done"),
+    [
+        pytest.param("fastapi\npydantic_settings>=2\n", True, id="requirements that name it"),
+        pytest.param("fastapi\nmy-pydantic-settings\n", False, id="requirements without it"),
+    ],
+)
+def test_an_app_whose_requirements_lack_pydantic_settings_keeps_its_settings(
+    proved, requirements, done
+):
+    growth, _left = proved(SHOP, {"requirements.txt": requirements})
+    assert isinstance(growth.results[-1], Done) == done
+    assert done or "requirements.txt does not name" in growth.results[-1].reason
