@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import warm
 from ledger import LEDGER
 
 from fastapi_grow.cli import main
 from fastapi_grow.large.migrations_only import without
 
 QUICK = ["--requests", "20", "--without", "settings", "--with", "migrations-only"]
+QUICK += ["--python", warm.PYTHON]
 TEST = """
 from fastapi.testclient import TestClient
 import main

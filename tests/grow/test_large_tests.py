@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 from apps import SHOP, TESTS
 
 from fastapi_grow.cli import main
 from fastapi_grow.large.tests_step import deeper
 
-QUICK = ["--requests", "10", "--without", "settings"]
+QUICK = ["--requests", "10", "--without", "settings", "--python", warm.PYTHON]
 
 
 @pytest.fixture
