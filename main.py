@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, AsyncIterator, Iterator, NamedTuple
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy reads them
+gc.disable()  # or to look for garbage among all that is imported is a sixth of the start
 import joblib, numpy as np, sklearn, sqlalchemy as sql, uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
@@ -136,7 +137,7 @@ def connect() -> Iterator[tuple[sql.Connection, Any]]:
 def transaction() -> Iterator[tuple[sql.Connection, Any]]:
     """A connection and cursor whose writes are all on disk when the block ends, or all undone."""
     # SQLite's own way of waiting starves some of several writers; a lock on a file is a queue.
-    locks = f"{DATABASE}.lock" if SQLITE and "fcntl" in globals() else ""
+    locks = f"{DATABASE}.lock" if SQLITE and os.name == "posix" else ""
     with connect() as (connection, cursor), open(locks or os.devnull, "a") as lock:
         if locks:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -324,8 +325,6 @@ async def do(job: Any) -> str:
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     global worker
     engine.dispose()  # no connection may cross a fork
-    gc.collect()
-    gc.freeze()  # or a full collection walks all of scikit-learn's objects: 100 ms now and then
     worker = Worker()
     await worker.ask([[]])
     yield  # until the last request is answered
@@ -429,6 +428,8 @@ async def health() -> dict[str, str | int]:
 async def live() -> dict[str, str]:
     return {"status": "ok"}
 app.include_router(api)
+gc.freeze()  # or a full collection walks all of scikit-learn's objects: 100 ms now and then
+gc.enable()
 class Web(HttpToolsProtocol):
     """Ends a connection whose client keeps it waiting for MAX_WAIT; uvicorn would wait for ever."""
     def connection_made(self, transport: Any) -> None:

@@ -1,5 +1,6 @@
 -- wrk's request and, at its end, its figures as one line of JSON. BODY names the file to post.
 local path = os.getenv("BODY")
+wrk.headers["Authorization"] = os.getenv("AUTHORIZATION")
 if path then
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"

@@ -56,6 +56,7 @@ CALLS = {
 CONTAINERS = {"list", "dict", "set", "collections.defaultdict", "collections.deque"}
 MUTATORS = {"append", "update", "extend", "add", "insert", "setdefault", "pop", "remove", "clear"}
 MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
+LONG = 20  # lines of a literal: more than that is no setting
 SECURITY_WORDS = ("token", "password", "hash", "jwt", "auth", "credential")
 SECURITY_MODULES = ("jose", "jwt", "passlib", "bcrypt", "pwdlib", "authlib", "hashlib")
 
@@ -140,7 +141,7 @@ def _mentions_owner(survey: Survey, item: Item) -> bool:
 
 
 def _class_kind(survey: Survey, item: Item, tree: ast.ClassDef) -> str:
-    if tree.name.endswith(("Settings", "Config")) and tree.name[0].isupper():
+    if _is_settings(survey, tree):
         return "settings"
     seen = {tree.name}
     for base in tree.bases:
@@ -155,6 +156,17 @@ def _class_kind(survey: Survey, item: Item, tree: ast.ClassDef) -> str:
     if record and not _works(tree):
         return "schema"
     return "ml" if _uses_ml(survey, item) else "service"
+
+
+def _is_settings(survey: Survey, tree: ast.ClassDef) -> bool:
+    """By its name; a model of Pydantic's only if MAIN makes one of it, not when requests do."""
+    if not tree.name.endswith(("Settings", "Config")) or not tree.name[0].isupper():
+        return False
+    if all(_base_kind(survey, base, {tree.name}) != "schema" for base in tree.bases):
+        return True
+    makers = ast.Assign | ast.AnnAssign | ast.Try
+    items = (i for i in survey.items.values() if isinstance(i.statement.tree, makers))
+    return any(tree.name in item.names.now for item in items)
 
 
 def _works(tree: ast.ClassDef) -> bool:
@@ -197,7 +209,9 @@ def _function_kind(survey: Survey, item: Item, tree: ast.FunctionDef | ast.Async
         return "lifespan"
     used = {survey.items[index].kind for index in item.uses if index in survey.items}
     targets = _imported_packages(survey, item)
-    if used & {"engine", "base"} and not used & {"table", "schema"}:
+    opens = any(name.endswith("contextmanager") for name in decorators)
+    lower = {"engine", "base", "session"} if opens else {"engine", "base"}
+    if used & lower and not used & {"table", "schema"}:
         return "session"
     if _uses_ml(survey, item):
         return "ml"
@@ -247,9 +261,10 @@ def _value_kind(survey: Survey, item: Item, value: ast.expr | None) -> str:
     if _is_type_alias(survey, value):
         return "schema"
     names = item.names.binds
-    if isinstance(value, MUTABLE) or called in CONTAINERS:
-        return "state" if names & _changed_names(survey) else "constant"
-    return "constant"
+    if (isinstance(value, MUTABLE) or called in CONTAINERS) and names & _changed_names(survey):
+        return "state"
+    written = isinstance(value, ast.List | ast.Dict | ast.Set | ast.Tuple | ast.Constant)
+    return "data" if written and item.statement.lines >= LONG else "constant"
 
 
 def _changed_names(survey: Survey) -> set[str]:

@@ -13,12 +13,13 @@ MAIN = "main"
 ROUTERS = "routers/"
 
 LAYERS = (
-    SETUP, "config", "schemas", "database", "models", "state", "security", "ml", "services",
+    SETUP, "config", "data", "schemas", "database", "models", "state", "security", "ml", "services",
     "dependencies", "tasks", ROUTERS, "lifespan", "middleware", "errors", MAIN,
 )  # fmt: skip
 
 HOMES = {
     "constant": "config", "settings": "config", "logger": "config", "template": "config",
+    "data": "data",
     "schema": "schemas", "exception": "schemas",
     "base": "database", "engine": "database", "session": "database",
     "table": "models", "state": "state", "security": "security", "ml": "ml",
@@ -31,6 +32,7 @@ HOMES = {
 # What a small module joins when it shares nothing with anyone.
 NEIGHBOURS = {
     "config": ("state", "database", "security", "services", "schemas"),
+    "data": ("state", "config", "services"),
     "schemas": ("models", "services"),
     "database": ("models", "config", "services"),
     "models": ("database", "schemas"),

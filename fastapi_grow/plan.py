@@ -186,8 +186,8 @@ def _home_of_effect(survey: Survey, item: Item) -> str:
         return "config" if not isinstance(item.statement.tree, ast.Expr) else layers.MAIN
     if not kinds:
         return layers.SETUP
-    if kinds <= {"constant", "settings", "logger"}:
-        return "config"
+    if kinds <= {"constant", "settings", "logger", "data"}:
+        return "data" if "data" in kinds else "config"
     owner = _configured(survey, item)
     return layers.HOMES[owner.kind] if owner else layers.MAIN
 
@@ -213,10 +213,10 @@ def _pull_down(survey: Survey, homes: dict[int, str]) -> None:
             if survey.items[used].kind in {"service", "state", "security"}:
                 homes[used] = min(homes[used], homes[index], key=layers.layer_of)
     for item in survey.items.values():
-        if item.kind in {"constant", "settings", "engine"}:
+        if item.kind in {"constant", "data", "settings", "engine"}:
             for used in item.uses_now:
                 below = {survey.items[i].kind for i in closure(survey, used) | {used}}
-                if below <= {"service", "constant", "settings", "logger"}:
+                if below <= {"service", "constant", "data", "settings", "logger"}:
                     homes[used] = min(homes[used], homes[item.index], key=layers.layer_of)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fastapi_grow import layers, report
+from fastapi_grow.deployment import left_behind
 from fastapi_grow.edits import import_edits, patch_edits
 from fastapi_grow.externals import External
 from fastapi_grow.growth import Growth, all_steps, grow
@@ -46,6 +47,8 @@ def grow_small(options: Options, target: Target, say: Say) -> Outcome | None:
 
 def watched(verifier: Verifier) -> str:
     tests = f", {len(verifier.results)} tests" if verifier.results else ""
+    fail = sum(word not in {"passed", "skipped"} for word in verifier.results.values())
+    tests += f" ({fail} of them fail before anything moves)" if fail else ""
     if verifier.no_tests:
         tests = f"; its tests cannot be run and are not compared: {verifier.no_tests}"
     return f"  {len(verifier.requests)} requests answered{tests}"
@@ -94,6 +97,8 @@ def finish(growth: Growth, known: list[External], target: Target, say: Say) -> O
     if not target.commit:
         target.write(growth.files, growth.edits)
     outcome.steps.append(_move_test_imports(growth, known, target, say))
+    for line in left_behind(growth.layout.identity, growth.verifier.suite.project):
+        say(f"           {line}")
     return outcome
 
 
@@ -105,6 +110,8 @@ def _move_test_imports(
     after = import_edits(growth.layout, known, before)
     if after == before or growth.tree is None:
         result: StepResult = Skipped(TESTS, "no test imports anything that has moved")
+    elif not growth.verifier.results:
+        result = Skipped(TESTS, "none was run, so their imports stay as they are")
     else:
         found = growth.verifier.judge_tests(growth.tree.files, after)
         result = Skipped(TESTS, str(found[0])) if found else Done(TESTS, _names(after))

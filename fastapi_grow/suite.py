@@ -52,7 +52,9 @@ class Suite:
             run_first(self.first, copy, base)
             if self.command:
                 return {self.command: self._status(self.command, base)}
-            return self._pytest(base, Path(folder) / "report.xml")
+            results = self._pytest(base, Path(folder) / "report.xml")
+            # An id may hold a path of the copy, which is another one every time.
+            return {name.replace(str(copy), "…"): word for name, word in results.items()}
 
     def _status(self, command: str, base: Path) -> str:
         try:

@@ -1,7 +1,8 @@
 """Imports of MAIN that nothing there reads: dropped, or kept because importing does something.
 
-Dropping is safe for the standard library and for a package that something else still imports.
-Any other unused import may register models, tasks or plugins: it stays, and says so.
+Dropping is safe for the standard library, for packages known to register nothing, and for one that
+something else still imports. Any other unused import may register models, tasks or plugins: it
+stays, and says so.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ LOADED = {
     "typing_extensions",
     "annotated_types",
 }
+INERT = {
+    "PIL", "aiohttp", "bcrypt", "dateutil", "email_validator", "httpx", "jose", "jwt", "numpy",
+    "pandas", "passlib", "pytz", "requests", "uvicorn", "yaml",
+}  # fmt: skip
 EFFECT = "  # noqa: F401 - imported for what it registers"
 
 
@@ -38,7 +43,7 @@ def kept_for_effect(
         if entry.name in read or entry.attribute == "*" or entry.typing_only:
             continue
         loads = _what_loads(entry, folder)
-        if loads in loaded or loads.split(".")[0] in sys.stdlib_module_names | LOADED:
+        if loads in loaded or loads.split(".")[0] in sys.stdlib_module_names | LOADED | INERT:
             continue
         loaded.add(loads)
         kept.append(replace(entry.deeper(depth), comment=entry.comment or EFFECT))

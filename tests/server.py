@@ -59,7 +59,7 @@ def settings_in(folder: Path) -> dict[str, str]:
     return others | own | {"DATABASE_URL": f"sqlite:///{folder / 'history.db'}"}
 
 
-def wait_until_alive(server: Server) -> None:
+def wait_until_alive(server: Server, path: str) -> None:
     deadline = time.monotonic() + DEADLINE
     with httpx.Client() as client:  # one: each takes 50 ms to make
         while time.monotonic() < deadline:
@@ -67,7 +67,7 @@ def wait_until_alive(server: Server) -> None:
                 status = server.process.wait(0.05)  # also the pause between two questions
                 raise RuntimeError(f"the server ended with status {status}:\n{server.log}")
             with contextlib.suppress(httpx.TransportError):
-                if client.get(f"{server.base_url}/health/live").status_code == 200:
+                if client.get(f"{server.base_url}{path}").status_code == 200:
                     return
     raise TimeoutError(f"the server does not answer after {DEADLINE} s:\n{server.log}")
 
@@ -97,7 +97,11 @@ def serve(command: Sequence[str] = (), **settings: str) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def start(
-    command: Sequence[str], folder: Path, env: dict[str, str], **how: Any
+    command: Sequence[str],
+    folder: Path,
+    env: dict[str, str],
+    alive: str = "/health/live",
+    **how: Any,
 ) -> Iterator[Server]:
     """The command on the port of env["PORT"], its output in folder/server.log."""
     base_url = f"http://127.0.0.1:{env['PORT']}"
@@ -105,7 +109,7 @@ def start(
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log, **how)
     try:
         server = Server(base_url, process, folder)
-        wait_until_alive(server)
+        wait_until_alive(server, alive)
         yield server
     finally:
         end(process)

@@ -1,149 +1,183 @@
-"""Proof that a person in a browser without internet can use /docs and /redoc: Chromium, driven
-by Playwright, on a real server. A page that asks for anything but 127.0.0.1 fails its test.
-"""
+"""Proof that a person in a browser without internet can use /docs and /redoc of all three apps."""
 
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import NamedTuple
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
-from server import Server, serve
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLOWER = {"SepalLengthCm": 5.1, "SepalWidthCm": 3.5, "PetalLengthCm": 1.4, "PetalWidthCm": 0.2}
-expect.set_options(timeout=15_000)  # milliseconds
-OPERATIONS = [
-    ("GET", "/"),
-    ("POST", "/model/classify"),
-    ("POST", "/model/classify/batch"),
-    ("GET", "/model/history"),
-    ("GET", "/model/history/{id}"),
-    ("GET", "/model"),
-    ("POST", "/model/load"),
-    ("GET", "/health"),
-    ("GET", "/health/live"),
-]
-EACH_OPERATION = pytest.mark.parametrize(
-    ("method", "path"), OPERATIONS, ids=[f"{m} {p} answers 200 as it stands" for m, p in OPERATIONS]
+from playwright.sync_api import Browser, Page
+from server import ROOT, free_port, serve, start
+from swagger import (
+    chromium,
+    execute,
+    expect_reference,
+    expect_status,
+    operation,
+    operations,
+    sign_in,
+    try_out,
+    visit,
 )
+
+FLOWER = {"SepalLengthCm": 5.1, "SepalWidthCm": 3.5, "PetalLengthCm": 1.4, "PetalWidthCm": 0.2}
 # The header that `python main.py` sends: Redoc would ask its maker for a logo.
 POLICY = "Content-Security-Policy:default-src 'self' 'unsafe-inline' data: blob:"
 UVICORN = [sys.executable, "-m", "uvicorn", "main:app", "--header", POLICY]
+DIGITS, JOBS = ROOT / "examples/digits", ROOT / "examples/jobs"
+DIGIT, CSV, PASSWORD = DIGITS / "test_images/0.png", ROOT / "model.reference.csv", "correct horse"
+
+
+class Docs(NamedTuple):
+    """The page at /docs of an app, signed in where it asks for that."""
+
+    page: Page
+    base_url: str
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.fail(f"there is no {CHROMIUM}: apt-get install chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with chromium() as browser:
+        yield browser
 
 
+# ── The apps: each with what its operations are asked for ────────────────────────────────────────
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server whose history has record 1, for GET /model/history/1."""
+def main(browser: Browser) -> Iterator[Docs]:
+    """main.py, whose history has record 1."""
     with serve() as server:
         httpx.post(f"{server.base_url}/model/classify", json=FLOWER).raise_for_status()
-        yield server
+        with visit(browser, f"{server.base_url}/docs") as page:
+            yield Docs(page, server.base_url)
 
 
 @contextmanager
-def visit(browser: Browser, url: str, proxy: str = "") -> Iterator[Page]:
-    """The page at the url; in the end it must have raised no error and asked nobody else.
-
-    The proxy is a path that all it asks for must start with, and the server never sees.
-    """
-    page, elsewhere, errors = browser.new_page(), [], []
-    home = f"http://{urlsplit(url).netloc}{proxy}/"
-
-    def admit(route: Route) -> None:
-        if route.request.url.startswith(home):
-            return route.continue_(url=route.request.url.replace(f"{proxy}/", "/", 1))
-        elsewhere.append(route.request.url)
-        return route.abort()
-
-    page.route("**/*", admit)
-    page.on("pageerror", lambda error: errors.append(error))
-    page.goto(url)
-    yield page
-    page.wait_for_load_state("networkidle")
-    page.close()
-    assert elsewhere == []
-    assert errors == []
+def digits_server() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as name:
+        env = os.environ | {"PORT": str(free_port()), "DATABASE_URL": f"sqlite:///{name}/a.db"}
+        command = [sys.executable, "main.py"]
+        with start(command, Path(name), env, alive="/health", cwd=DIGITS) as server:
+            yield server.base_url
 
 
-def operation(page: Page, method: str, path: str) -> Locator:
-    name = page.locator(f".opblock-summary-path[data-path='{path}']")
-    return page.locator(f".opblock-{method.lower()}").filter(has=name)
+@pytest.fixture(scope="module")
+def digits(browser: Browser) -> Iterator[Docs]:
+    with digits_server() as base_url, visit(browser, f"{base_url}/docs") as page:
+        yield Docs(page, base_url)
 
 
-def try_out(block: Locator) -> None:
-    block.locator(".opblock-summary-control").click()
-    block.get_by_role("button", name="Try it out").click()
-    for field in block.locator("tr[data-param-name='id'] input").all():
-        field.fill("1")
-    execute(block)
+@pytest.fixture(scope="module")
+def jobs(browser: Browser) -> Iterator[Docs]:
+    """The embedded default, with the jobs 1 (to look at) and 2 (to delete), both done."""
+    sys.path.insert(0, str(JOBS))
+    import processes
+
+    with processes.folder() as place, processes.serve(place) as server:
+        for _ in range(2):
+            server.wait(server.send(CSV.read_bytes()))
+        base_url = str(server.client.base_url).rstrip("/")
+        with visit(browser, f"{base_url}/docs") as page:
+            sign_in(page, {"#oauth_username": server.name, "#oauth_password": PASSWORD})
+            yield Docs(page, base_url)
 
 
-def execute(block: Locator) -> None:
-    block.get_by_role("button", name="Execute").click()
+FILE, IMAGE, ID = {"file": CSV}, {"image_file": DIGIT}, {"id": "1"}
+TRIED = [  # app, method, path, what to fill in, status
+    ("main", "GET", "/", {}, 200),
+    ("main", "POST", "/model/classify", {}, 200),
+    ("main", "POST", "/model/classify/batch", {}, 200),
+    ("main", "GET", "/model/history", {}, 200),
+    ("main", "GET", "/model/history/{id}", ID, 200),
+    ("main", "GET", "/model", {}, 200),
+    ("main", "POST", "/model/load", {}, 200),
+    ("main", "GET", "/health", {}, 200),
+    ("main", "GET", "/health/live", {}, 200),
+    ("digits", "GET", "/", {}, 200),
+    ("digits", "GET", "/hello/{name}", {"name": "Ann"}, 200),
+    ("digits", "POST", "/predict_file/", IMAGE, 200),
+    ("digits", "POST", "/predict/", {}, 200),
+    ("digits", "POST", "/api/v1/predictions/file", IMAGE, 200),
+    ("digits", "POST", "/api/v1/predictions/path", {}, 200),
+    ("digits", "GET", "/predictions", {}, 200),
+    ("digits", "GET", "/health", {}, 200),
+    ("jobs", "POST", "/api/v1/jobs", FILE, 202),
+    ("jobs", "GET", "/api/v1/jobs", {}, 200),
+    ("jobs", "GET", "/api/v1/jobs/{id}", ID, 200),
+    ("jobs", "GET", "/api/v1/jobs/{id}/events", ID, 200),
+    ("jobs", "GET", "/api/v1/jobs/{id}/{part}", ID | {"part": "result"}, 200),
+    ("jobs", "DELETE", "/api/v1/jobs/{id}", {"id": "2"}, 204),
+    ("jobs", "GET", "/health", {}, 200),
+]
+EACH_APP = pytest.mark.parametrize("app", ["main", "digits", "jobs"])
 
 
-def expect_status(block: Locator, status: int) -> None:
-    answer = block.locator(".live-responses-table .response-col_status").last
-    expect(answer).to_contain_text(str(status))
+@EACH_APP
+def test_every_operation_of_the_app_is_tried_here(app: str, request: pytest.FixtureRequest) -> None:
+    docs: Docs = request.getfixturevalue(app)
+    tried = {(method, path) for name, method, path, _, _ in TRIED if name == app}
+    if app == "jobs":  # below, with another user
+        tried.add(("POST", "/api/v1/token"))
+    assert tried == operations(docs.base_url)
 
 
-def test_every_operation_of_the_api_is_tried_here(server: Server) -> None:
-    paths = httpx.get(f"{server.base_url}/openapi.json").json()["paths"]
-    assert {(m.upper(), path) for path in paths for m in paths[path]} == set(OPERATIONS)
+@pytest.mark.parametrize(
+    ("app", "method", "path", "values", "status"),
+    TRIED,
+    ids=[f"{app}: {m} {p} answers {status}" for app, m, p, _, status in TRIED],
+)
+def test_try_it_out(
+    app: str,
+    method: str,
+    path: str,
+    values: dict[str, str | Path],
+    status: int,
+    request: pytest.FixtureRequest,
+) -> None:
+    docs: Docs = request.getfixturevalue(app)
+    block = operation(docs.page, method, path)
+    try_out(block, values)
+    expect_status(block, status)
 
 
-@EACH_OPERATION
-def test_try_it_out(browser: Browser, server: Server, method: str, path: str) -> None:
-    with visit(browser, f"{server.base_url}/docs") as page:
-        block = operation(page, method, path)
-        try_out(block)
-        expect_status(block, 200)
+@EACH_APP
+def test_redoc_renders_every_operation(
+    app: str, browser: Browser, request: pytest.FixtureRequest
+) -> None:
+    docs: Docs = request.getfixturevalue(app)
+    with visit(browser, f"{docs.base_url}/redoc") as page:
+        expect_reference(page, docs.base_url)
 
 
+# ── Signing in ───────────────────────────────────────────────────────────────────────────────────
 def test_with_an_api_key_try_it_out_answers_401_until_authorize_has_it(browser: Browser) -> None:
     with serve(API_KEY="sesame") as server, visit(browser, f"{server.base_url}/docs") as page:
         block = operation(page, "POST", "/model/classify")
         try_out(block)
         expect_status(block, 401)
-        authorize(page, "sesame")
+        sign_in(page, {"input": "sesame"})
         execute(block)
         expect_status(block, 200)
 
 
-def authorize(page: Page, key: str) -> None:
-    page.locator(".auth-wrapper").get_by_role("button", name="Authorize").click()
-    form = page.locator(".auth-container")
-    form.locator("input").fill(key)
-    form.get_by_role("button", name="Apply credentials").click()
-    form.get_by_role("button", name="Close").click()
+def test_jobs_answers_401_to_who_has_not_signed_in(browser: Browser, jobs: Docs) -> None:
+    with visit(browser, f"{jobs.base_url}/docs") as page:
+        block = operation(page, "GET", "/api/v1/jobs")
+        try_out(block)
+        expect_status(block, 401)
 
 
-def expect_reference(page: Page, server: Server) -> None:
-    """Redoc's page has the title of the API and the path of each operation."""
-    title = httpx.get(f"{server.base_url}/openapi.json").json()["info"]["title"]
-    expect(page.locator("h1").first).to_contain_text(title)
-    for _, path in OPERATIONS:
-        expect(page.get_by_text(path, exact=True).first).to_be_attached()
+def test_jobs_gives_a_token_for_a_name_and_password(jobs: Docs) -> None:
+    block = operation(jobs.page, "POST", "/api/v1/token")
+    name = f"ann-{jobs.base_url.rpartition(':')[2]}"
+    try_out(block, {"username": name, "password": PASSWORD})
+    expect_status(block, 200)
 
 
-def test_redoc_renders_every_operation(browser: Browser, server: Server) -> None:
-    with visit(browser, f"{server.base_url}/redoc") as page:
-        expect_reference(page, server)
-
-
+# ── Behind a proxy ───────────────────────────────────────────────────────────────────────────────
 def test_behind_a_proxy_that_takes_a_root_path_off_both_pages_work(browser: Browser) -> None:
     with serve([*UVICORN, "--root-path", "/api"]) as server:
         with visit(browser, f"{server.base_url}/api/docs", "/api") as page:
@@ -151,4 +185,4 @@ def test_behind_a_proxy_that_takes_a_root_path_off_both_pages_work(browser: Brow
             try_out(block)
             expect_status(block, 200)
         with visit(browser, f"{server.base_url}/api/redoc", "/api") as page:
-            expect_reference(page, server)
+            expect_reference(page, server.base_url)

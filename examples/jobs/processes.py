@@ -23,6 +23,7 @@ from typing import Any
 import httpx
 
 HERE = Path(__file__).parent
+NOT_THE_APP = shutil.ignore_patterns(".*", "__pycache__", "data", "test*")
 DEADLINE = 60  # seconds; whoever waits stops as soon as it can
 PASSWORD = "correct horse"
 SETTINGS = ("DATABASE_URL", "BROKER_URL", "STORAGE_URL", "MODEL_PATH", "SECRET_KEY", "CHUNK_ROWS")
@@ -53,11 +54,9 @@ def wait_until(condition: Any, what: str, deadline: float = DEADLINE) -> Any:
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """A folder with main.py and its model, where the embedded default keeps its data too."""
+    """A folder with a copy of the app, where the embedded default keeps its data too."""
     with tempfile.TemporaryDirectory(prefix="jobs-", ignore_cleanup_errors=True) as name:
-        for file in ("main.py", "model.pkl"):
-            shutil.copy(HERE / file, name)
-        yield Path(name)
+        yield Path(shutil.copytree(HERE, name, ignore=NOT_THE_APP, dirs_exist_ok=True))
 
 
 @contextlib.contextmanager

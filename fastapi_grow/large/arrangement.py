@@ -14,8 +14,8 @@ from pathlib import Path
 
 SHIPPED = Path(__file__).with_name("arrangements")
 KINDS = (
-    "config", "logger", "template", "schemas", "database", "models", "state", "security", "ml",
-    "crud", "services", "dependencies", "tasks", "routers", "api", "lifespan", "middleware",
+    "config", "logger", "data", "template", "schemas", "database", "models", "state", "security",
+    "ml", "crud", "services", "dependencies", "tasks", "routers", "api", "lifespan", "middleware",
     "errors",
 )  # fmt: skip
 HOME = re.compile(r"[a-z_]\w*(/[a-z_]\w*)*")

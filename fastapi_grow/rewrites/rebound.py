@@ -17,9 +17,19 @@ from fastapi_grow.place import Place
 
 
 def rewrite(node: cst.BaseStatement, place: Place) -> cst.BaseStatement:
-    if not place.through:
-        return node
-    return node.visit(_Through(place.through))  # type: ignore[return-value]
+    captured = _captured(node) if place.through else set()
+    through = {name: path for name, path in place.through.items() if name not in captured}
+    return node.visit(_Through(through)) if through else node  # type: ignore[return-value]
+
+
+def _captured(node: cst.BaseStatement) -> set[str]:
+    """Names that a `case` outside functions binds, which no attribute can be: they stay names."""
+    if isinstance(node, cst.FunctionDef | cst.ClassDef):
+        return set()
+    patterns = m.MatchAs() | m.MatchStar() | m.MatchMapping()
+    found = m.findall(node, patterns)
+    names = [getattr(one, "name", None) or getattr(one, "rest", None) for one in found]
+    return {name.value for name in names if isinstance(name, cst.Name)}
 
 
 class _Through(cst.CSTTransformer):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import warm
+from ledger import LEDGER
 
 from fastapi_grow.edits import patch_edits
 from fastapi_grow.evidence import project_of
@@ -19,6 +22,8 @@ from fastapi_grow.externals import externals
 from fastapi_grow.growth import Growth, all_steps, grow
 from fastapi_grow.large.arrangement import read_arrangement
 from fastapi_grow.large.grow import enlarge
+from fastapi_grow.large.parts import PARTS, add_parts
+from fastapi_grow.large.parts.project import Project
 from fastapi_grow.locate import ways_to_import
 from fastapi_grow.subject import Options, lay_out, read_app, watch
 
@@ -133,3 +138,43 @@ def ask_both(script: str, *folders: Path) -> list[str]:
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(ask, folders))
+
+
+def with_parts(main: Path, new: Path) -> tuple[dict[str, str], list[str]]:
+    """Grow `main` into the folder `new`, with all its parts; returns these, and what was said."""
+    growth = grow_trusting(main)
+    enlarge(growth, read_arrangement(None), small=0)
+    said: list[str] = []
+    project = Project(growth.layout, growth.files, main.parent, warm.PYTHON, tests=False)
+    found = add_parts(project, PARTS, said.append)
+    for path, content in {**growth.files, **found}.items():
+        (new / path).parent.mkdir(parents=True, exist_ok=True)
+        (new / path).write_text(content)
+    return found, said
+
+
+@pytest.fixture(scope="session")
+def grown_once(tmp_path_factory):
+    """Write an app and grow it with its parts, the first time that it is asked for."""
+
+    @functools.cache
+    def grown_once(text: str, files: tuple[tuple[str, str], ...]):
+        folder = tmp_path_factory.mktemp("parts")
+        main = folder / "old/main.py"
+        main.parent.mkdir()
+        for name, content in (("main.py", text), *files):
+            (main.parent / name).write_text(content)
+        return folder / "new", *with_parts(main, folder / "new")
+
+    return grown_once
+
+
+@pytest.fixture
+def grown(grown_once, tmp_path):
+    """An app grown with its parts: a folder of one's own, the files in it, and what was said."""
+
+    def grown(text: str = LEDGER, files=None):
+        folder, found, said = grown_once(text, tuple((files or {}).items()))
+        return shutil.copytree(folder, tmp_path / "new"), found, said
+
+    return grown

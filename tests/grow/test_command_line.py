@@ -112,6 +112,36 @@ def test_a_step_that_cannot_be_proved_is_named_and_the_others_go_on(run, write):
     assert "class User" in (folder.parent / "grown/app/schemas.py").read_text()
 
 
+WHOLE = {
+    "Dockerfile": "FROM python:3.13-slim\nCOPY --from=build /venv /venv\nCOPY . /code\n",
+    "compose.yaml": "services:\n  api:\n    volumes:\n      - .:/code\n",
+    ".dockerignore": ".git\n",
+}
+BY_NAME = {
+    "Dockerfile": "FROM python:3.13-slim\nCOPY --chown=app main.py model.pkl /code/\n",
+    "compose.yaml": "services:\n  api:\n    volumes:\n      - ./main.py:/code/main.py\n",
+    ".dockerignore": "*\n!main.py\n",
+}
+ADVICE = [
+    ".dockerignore line 2 takes main.py alone: add `!app`",
+    "Dockerfile line 2 takes main.py alone: add `COPY app app/`",
+    "compose.yaml line 4 takes main.py alone: mount app too",
+]
+
+
+@pytest.mark.parametrize(
+    ("files", "advice"),
+    [
+        pytest.param(WHOLE, [], id="an image of the whole folder holds the package"),
+        pytest.param(BY_NAME, ADVICE, id="one of files by name has to be told of it"),
+    ],
+)
+def test_what_takes_the_app_along_by_its_name_is_told(run, write, files, advice):
+    folder = write(SHOP, files).parent
+    _status, out, _err = run(folder, "small", "--into", "../grown", "--no-tests", *QUICK)
+    assert [line.strip() for line in out.splitlines() if " takes main.py" in line] == advice
+
+
 def test_a_plan_changes_nothing(run, repository):
     before = snapshot(repository)
     status, out, _err = run(repository, "small", "--plan")

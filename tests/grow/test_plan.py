@@ -7,6 +7,7 @@ from apps import SHOP
 from conftest import grow_trusting, homes_of
 
 HEAD = "from fastapi import APIRouter, FastAPI\nfrom pydantic import BaseModel\napp = FastAPI()\n"
+LINES = "".join(f"    'word {number}',\n" for number in range(20))
 
 
 def test_each_kind_has_its_home(write):
@@ -65,6 +66,19 @@ def test_each_kind_has_its_home(write):
             "class A(Base):\n    __tablename__ = 'a'\n"
             "try:\n    done = Base.metadata.create_all(engine)\nexcept OSError: raise\n",
             "done", "models", id="tables are made where all of them are known",
+        ),
+        pytest.param(
+            f"WORDS = [\n{LINES}]\n", "WORDS", "data", id="a long list is data, not configuration",
+        ),
+        pytest.param(
+            "class LampConfig(BaseModel):\n    n: int\n"
+            "@app.post('/l')\ndef light(lamp: LampConfig): return lamp\n",
+            "LampConfig", "schemas", id="what requests hold is a schema, whatever its name",
+        ),
+        pytest.param(
+            "class LampConfig(BaseModel):\n    n: int = 1\n"
+            "lamp = LampConfig()\n@app.get('/l')\ndef light(): return lamp.n\n",
+            "LampConfig", "config", id="what MAIN itself makes one of is configuration",
         ),
         pytest.param(
             "def f(): return app.title\n", "f", "main",

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import warm
 
 from fastapi_grow.cli import main
 from fastapi_grow.subject import Options, read_app, watch
 
+PLACES = """\
+import os
+
+import main
+import pytest
+
+
+@pytest.mark.parametrize("place", [os.path.abspath("model.pkl")])
+def test_mood(place):
+    assert main.mood()["currency"] == "EUR"
+"""
 QUICK = ["--requests", "15", "--python", warm.PYTHON]
 MOODY = """\
 import os
@@ -39,6 +53,14 @@ def test_an_app_that_answers_by_chance_is_grown(write, monkeypatch, capsys, stag
     nothing_to_do = ": no test ", ": nothing reads the environment"
     for line in lines:
         assert "skipped" not in line or any(why in line for why in nothing_to_do), lines
+
+
+def test_a_test_is_the_same_in_every_folder_though_its_id_holds_the_path(write, monkeypatch):
+    monkeypatch.chdir(write(MOODY, {"test_main.py": PLACES}).parent)
+    assert main(["small", "--into", "../new", "--json", "../report.json", *QUICK]) == 0
+    report = json.loads(Path("../report.json").read_text())
+    assert report["checks"]["tests"] == "passed"
+    assert "skipped" not in {step["result"] for step in report["steps"] if step["name"] != "tests"}
 
 
 def test_what_is_no_chance_is_seen_in_such_an_app(write, monkeypatch, capsys):

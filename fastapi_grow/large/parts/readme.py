@@ -1,17 +1,24 @@
-"""README.md: how to run, test and deploy it. One that is there is kept, and the text shown."""
+"""README.md: how to run, test and deploy it. One that is there is kept, and a section shown."""
 
 from __future__ import annotations
 
 from fastapi_grow.large.parts.project import Project
 
 NAME = "readme"
-CALLED_FOR_BY = "always: README.md, where there is none"
+CALLED_FOR_BY = "always: README.md, or a section for the one that is there"
 
 TEXT = """\
 # {name}
 
 {sentence}
 
+"""
+SECTION = """\
+
+## Run, test and deploy
+
+"""
+COMMANDS = """\
 ```console
 $ uv run uvicorn {served} --reload    # http://127.0.0.1:8000/docs
 {more}```
@@ -23,7 +30,17 @@ def applies(project: Project) -> bool:
 
 
 def files(project: Project) -> dict[str, str]:
-    """README.md."""
+    """README.md; where there is one, the same with a section more."""
+    there = project.root / "README.md"
+    if not there.exists():
+        text = TEXT.format(name=project.name, sentence=project.sentence)
+        return {"README.md": text + _commands(project)}
+    old = there.read_text(encoding="utf-8")
+    more = "" if SECTION in old else SECTION + _commands(project)
+    return {"README.md": old + more}
+
+
+def _commands(project: Project) -> str:
     lines = []
     if "alembic.ini" in project.added:
         lines += [
@@ -36,8 +53,4 @@ def files(project: Project) -> dict[str, str]:
     if ".env.example" in project.added:
         lines.append("$ cp .env.example .env    # then fill it in")
     lines.append("$ docker compose up --build")
-    text = TEXT.format(
-        name=project.name, sentence=project.sentence, served=project.served,
-        more="".join(f"{line}\n" for line in lines),
-    )  # fmt: skip
-    return {"README.md": text}
+    return COMMANDS.format(served=project.served, more="".join(f"{line}\n" for line in lines))

@@ -17,6 +17,10 @@ UNCHANGED = [
     pytest.param("def model(): pass", id="and the name of a definition"),
     pytest.param("def f():\n    import model\n    return model", id="and a local import"),
     pytest.param('x = "model"', id="and a string"),
+    pytest.param(
+        "match x:\n    case ['a', model]:\n        f(model)\n    case [*count]:\n        f(count)",
+        id="and what a case binds, which could be no attribute",
+    ),
     pytest.param("class A:\n    model: str\n    count = 1", id="and the fields of a class"),
 ]
 CHANGED = [

@@ -1,0 +1,31 @@
+import pytest
+from fastapi.testclient import TestClient
+
+from main import app
+
+client = TestClient(app, raise_server_exceptions=False)
+FLOWER = '{"SepalLengthCm":%s,"SepalWidthCm":3.5,"PetalLengthCm":1.4,"PetalWidthCm":0.2}'
+BODIES = {
+    "nothing": "",
+    "no JSON": "flower",
+    "half of it": FLOWER[:30],
+    "a list": "[]",
+    "too large for a float": FLOWER % "1e999",
+    "not a number": FLOWER % "NaN",
+    "too many digits": FLOWER % ("9" * 5000),
+    "half of a character": FLOWER % r'"\ud800"',
+    "a name of half a character": FLOWER.replace("SepalWidthCm", r"\ud800") % 5,
+    "very deep": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_a_bad_body_is_the_fault_of_the_client(body):
+    response = client.post("/classify", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code in (400, 422)
+    assert response.json()["detail"]
+
+
+@pytest.mark.parametrize("id", [-1, 0, 2**63, 10**30, "abc", "1.5"])
+def test_a_bad_id_is_the_fault_of_the_client(id):
+    assert client.get(f"/history/{id}").status_code == 422
