@@ -122,8 +122,8 @@ try:
     if SQLITE:
         Path(str(engine.url.database)).parent.mkdir(0o700, parents=True, exist_ok=True)
     with engine.begin() as connection:
-        if not SQLITE:  # where two create a table at once, one fails: take turns
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7268)")
+        turn = "BEGIN IMMEDIATE" if SQLITE else "SELECT pg_advisory_xact_lock(7268)"
+        connection.exec_driver_sql(turn)  # where two create a table at once, one fails
         Base.metadata.create_all(connection)
     engine.dispose()  # no connection may cross the fork of a worker
 except (SQLAlchemyError, OSError) as error:

@@ -14,6 +14,7 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -789,6 +790,26 @@ def test_what_cannot_start_says_why_in_a_line(started, name):
     assert b"Traceback" not in errors
     assert b"secret" not in output + errors
     assert errors.count(b"\n") == 1 or name == "an unknown command"
+
+
+def test_processes_that_start_at_once_take_turns_at_making_the_tables(place, tmp_path):
+    path = tmp_path / "jobs.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # until all have come as far as the database
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "main.py", "dance"],
+                cwd=place,
+                env=environment(DATABASE_URL=f"sqlite:///{path}"),
+                stderr=subprocess.PIPE,
+            )
+            for _ in range(2)
+        ]
+        folders = [Path(f"/proc/{process.pid}/fd") for process in processes]
+        wait_until(lambda: all(path in map(Path.resolve, f.iterdir()) for f in folders), "open")
+        other.execute("COMMIT")
+    for process in processes:
+        assert b"cannot start" not in process.communicate(timeout=60)[1]
 
 
 def test_the_embedded_default_serves_with_nothing_but_python():
