@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, AsyncIterator, Iterator, NamedTuple
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy reads them
-gc.disable()  # or to look for garbage among all that is imported is a sixth of the start
+gc.disable()  # until all is imported: to look for garbage in between is a sixth of that time
 import joblib, numpy as np, sklearn, sqlalchemy as sql, uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
@@ -85,7 +85,7 @@ Flowers = Annotated[list[Features], Field(min_length=1, max_length=MAX_ROWS)]
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Name = Annotated[str | None, Field(max_length=100, pattern=r"^[^\x00]*$")]
 # ── History ──────────────────────────────────────────────────────────────────────────────────────
-FOLDER = settings.model_path.parent.resolve()
+FOLDER, SQLITE = settings.model_path.parent.resolve(), settings.database_url.startswith("sqlite")
 tables, column = sql.MetaData(), functools.partial(sql.Column, nullable=False)
 row_id = sql.BigInteger().with_variant(sql.Integer, "sqlite")  # SQLite numbers only INTEGER rows
 history = sql.Table(
@@ -105,7 +105,6 @@ NEWEST = "SELECT file, sha256 FROM activations ORDER BY id DESC LIMIT 1"
 as_text = [sql.cast(c, sql.Text) if isinstance(c.type, sql.JSON) else c for c in history.c]
 records = sql.select(*as_text)  # their JSON is never decoded
 ANSWER = '"species":%s,"probabilities":%s,"model":"%s","classified_at":"%s"}'
-SQLITE = settings.database_url.startswith("sqlite")
 options: Any = {"module": sqlite, "connect_args": {"timeout": settings.worker_timeout / 2}}
 if not SQLITE:
     options = dict(paramstyle="format", pool_pre_ping=True, connect_args={"connect_timeout": 5})
