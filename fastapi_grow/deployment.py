@@ -51,4 +51,4 @@ def _taken(path: Path, takes: re.Pattern[str]) -> Iterator[tuple[int, Path]]:
     text = path.read_text(encoding="utf-8", errors="replace")
     for number, line in enumerate(text.splitlines(), 1):
         for word in (found.group(1) if (found := takes.match(line)) else "").split():
-            yield number, (path.parent / word).resolve()
+            yield number, (path.parent / word.strip("[]\"',")).resolve()  # or the JSON form

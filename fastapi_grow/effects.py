@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fastapi_grow.bundles import closure
-from fastapi_grow.kinds import MUTATORS
 from fastapi_grow.survey import Item, Survey
+from fastapi_grow.value_kinds import MUTATORS
 
 EVERYTHING = frozenset({"env", "files", "logging", "random", "output", "tables", "unknown"})
 

@@ -122,6 +122,7 @@ BY_NAME = {
     "compose.yaml": "services:\n  api:\n    volumes:\n      - ./main.py:/code/main.py\n",
     ".dockerignore": "*\n!main.py\n",
 }
+AS_JSON = {"Dockerfile": 'FROM python:3.13-slim\nCOPY ["main.py", "model.pkl", "/code/"]\n'}
 ADVICE = [
     ".dockerignore line 2 takes main.py alone: add `!app`",
     "Dockerfile line 2 takes main.py alone: add `COPY app app/`",
@@ -134,6 +135,7 @@ ADVICE = [
     [
         pytest.param(WHOLE, [], id="an image of the whole folder holds the package"),
         pytest.param(BY_NAME, ADVICE, id="one of files by name has to be told of it"),
+        pytest.param(AS_JSON, ADVICE[1:2], id="so has one that names them in JSON"),
     ],
 )
 def test_what_takes_the_app_along_by_its_name_is_told(run, write, files, advice):

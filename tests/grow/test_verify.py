@@ -22,6 +22,18 @@ import pytest
 def test_mood(place):
     assert main.mood()["currency"] == "EUR"
 """
+ONCE = """\
+from pathlib import Path
+
+import main
+
+BEFORE = Path(r"{}")
+
+
+def test_a_file_that_the_first_run_leaves():
+    assert BEFORE.exists() or BEFORE.touch()
+    assert main.CURRENCY == "EUR"
+"""
 QUICK = ["--requests", "15", "--python", warm.PYTHON]
 MOODY = """\
 import os
@@ -61,6 +73,15 @@ def test_a_test_is_the_same_in_every_folder_though_its_id_holds_the_path(write, 
     report = json.loads(Path("../report.json").read_text())
     assert report["checks"]["tests"] == "passed"
     assert "skipped" not in {step["result"] for step in report["steps"] if step["name"] != "tests"}
+
+
+def test_a_test_that_failed_once_by_chance_is_held_to_pass(write, tmp_path):
+    path = write(MOODY, {"test_main.py": ONCE.format(tmp_path / "before")})
+    options = Options(path, python=warm.PYTHON, requests=15)
+    verifier = watch(read_app(options.main), options)[0]
+    assert verifier.results == {"test_main::test_a_file_that_the_first_run_leaves": "passed"}
+    [found] = verifier.judge_tests({"main.py": MOODY.replace('"EUR"', '"USD"')}, {})
+    assert found.text.endswith(": passed before, failed now")
 
 
 def test_what_is_no_chance_is_seen_in_such_an_app(write, monkeypatch, capsys):
