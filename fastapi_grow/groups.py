@@ -1,5 +1,6 @@
 """Routes grouped by resource: one router module for each, none of them trifling.
 
+A resource with very many lines is cut by what its paths name next: `/shop/orders`, `/shop/items`.
 Two groups become one when their order cannot be kept apart (a path of the first can match a URL
 of the second in both directions), when they call each other, or when one is too small to stand
 alone; the larger gives the name.
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from fastapi_grow.routes import (
     Route,
     can_match_same,
+    part_of,
     resource_of,
     routes_of,
     singular,
@@ -22,6 +24,7 @@ from fastapi_grow.routes import (
 from fastapi_grow.survey import Survey
 
 SMALL = 20  # lines below which a module joins its neighbour
+LONG = 400  # lines above which a module is cut, where its paths say how
 OVERHEAD = 6  # lines of imports and blank lines that a module adds
 
 
@@ -65,7 +68,27 @@ def _by_resource(survey: Survey) -> list[Group]:
         group = groups.setdefault(key, Group(name, set()))
         group.items.add(item.index)
         group.routes[item.index] = routes
-    return list(groups.values())
+    cut = [part for group in groups.values() for part in _cut(survey, group)]
+    return cut if len({group.name for group in cut}) == len(cut) else list(groups.values())
+
+
+def _cut(survey: Survey, group: Group, depth: int = 1) -> list[Group]:
+    """The group itself; a long one of the application's in parts of two routes or more."""
+    owners = {route.owner for routes in group.routes.values() for route in routes}
+    if group.lines(survey) <= LONG or owners != {survey.app}:
+        return [group]
+    parts: dict[str, Group] = {}
+    for index, routes in group.routes.items():
+        name = part_of(routes[0].path, depth)
+        part = parts.setdefault(singular(name), Group(f"{group.name}_{name}", set()))
+        part.items.add(index)
+        part.routes[index] = routes
+    parts.pop("", None)  # of the resource itself: they stay
+    own = [part for part in parts.values() if len(part.items) > 1 and part.lines(survey) > SMALL]
+    rest = Group(group.name, group.items.difference(*(part.items for part in own)))
+    rest.routes = {index: group.routes[index] for index in rest.items}
+    found = [further for part in own for further in _cut(survey, part, depth + 1)]
+    return [*found, rest] if rest.items else found
 
 
 def _router_name(survey: Survey, owner: str) -> str:
@@ -81,7 +104,10 @@ def _router_name(survey: Survey, owner: str) -> str:
 
 
 def _merge(survey: Survey, groups: list[Group], one: Group, other: Group) -> None:
-    if (other.lines(survey) > one.lines(survey) and other.name != "system") or (
+    short, long = sorted((one.name, other.name), key=len)
+    if long.startswith(f"{short}_"):  # a resource, and a part that was cut off
+        one.name = short
+    elif (other.lines(survey) > one.lines(survey) and other.name != "system") or (
         one.name == "system" and other.lines(survey) >= SMALL
     ):
         one.name = other.name

@@ -140,6 +140,14 @@ def resource_of(path: str | None, tag: str | None) -> str:
     return "auth" if first.lower() in AUTH else word(first)
 
 
+def part_of(path: str | None, depth: int = 1) -> str:
+    """What part of its resource a route is about: `orders` for `/api/v1/shop/orders/{id}`."""
+    parts = segments(path or "")
+    while parts and VERSION.match(parts[0]):
+        parts = parts[1:]
+    return word(parts[depth]) if len(parts) > depth and "{" not in parts[depth] else ""
+
+
 def word(text: str) -> str:
     """A module name from a path segment or a tag."""
     name = re.sub(r"\W+", "_", text.rsplit(".", 1)[0]).strip("_").lower()

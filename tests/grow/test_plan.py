@@ -126,3 +126,52 @@ def test_routes_of_two_routers_do_not_share_a_module(write):
     )
     homes = homes_of(grow_trusting(write(text)))
     assert (homes["a"], homes["b"]) == ("routers/own", "routers/other")
+
+
+def endpoint(path: str, lines: int) -> str:
+    """A route of so many lines."""
+    name = "at" + "".join(c if c.isalnum() else "_" for c in path)
+    numbers = "        0,\n" * lines
+    return f"@app.get('{path}')\ndef {name}():\n    return [\n{numbers}    ]\n"
+
+
+@pytest.mark.parametrize(
+    ("paths", "lines", "homes"),
+    [
+        pytest.param(
+            ["/shop/orders", "/shop/users", "/shop/orders/{id}", "/shop/users/{id}"], 90,
+            ["shop", "shop", "shop", "shop"], id="not one that can still be read",
+        ),
+        pytest.param(
+            ["/api/v1/shop/orders", "/api/v1/shop/users", "/api/v1/shop/orders/{id}",
+             "/api/v1/shop/users/{id}"], 110,
+            ["shop_orders", "shop_users", "shop_orders", "shop_users"],
+            id="by what its paths name next",
+        ),
+        pytest.param(
+            ["/shop/orders", "/shop/{id}", "/shop/orders/{id}", "/shop"], 110,
+            ["shop_orders", "shop", "shop_orders", "shop"],
+            id="and what is about the resource itself stays",
+        ),
+        pytest.param(
+            ["/shop/open", "/shop/close", "/shop/move", "/shop/sell"], 110,
+            ["shop", "shop", "shop", "shop"], id="not into a module for each route",
+        ),
+        pytest.param(
+            ["/shop/admin/a/1", "/shop/admin/a/2", "/shop/admin/b/1", "/shop/admin/b/2"], 110,
+            ["shop_admin_a", "shop_admin_a", "shop_admin_b", "shop_admin_b"],
+            id="again where a part is long too",
+        ),
+        pytest.param(
+            ["/shop/{a}/x", "/shop/orders/{b}", "/shop/orders/{id}/y", "/shop/{c}/y"], 110,
+            ["shop", "shop", "shop", "shop"], id="not where the order of its routes would be lost",
+        ),
+    ],
+)  # fmt: skip
+def test_a_long_resource_is_cut(write, paths, lines, homes):
+    text = HEAD + "".join(endpoint(path, lines) for path in paths)
+    text += endpoint("/others", 30)  # a resource alone has no module of its own
+    found = homes_of(grow_trusting(write(text)))
+    found.pop("at_others")
+    routes = [home for name, home in found.items() if name.startswith("at_")]
+    assert routes == [f"routers/{home}" for home in homes]
