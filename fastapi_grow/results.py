@@ -56,6 +56,11 @@ class Outcome:
     seconds: float = 0.0
     tool_seconds: float = 0.0  # of these, not spent in the app and its tests
 
+    def took(self, seconds: float, in_app: float) -> None:
+        """Note the time of the whole, and how much of it was not spent in the app."""
+        self.seconds = round(seconds, 1)
+        self.tool_seconds = round(max(0.0, seconds - in_app), 1)
+
     @property
     def grown(self) -> bool:
         return any(isinstance(step, Done) for step in self.steps)

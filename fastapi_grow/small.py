@@ -40,8 +40,7 @@ def grow_small(options: Options, target: Target, say: Say) -> Outcome | None:
     growth = start(layout, verifier, known, target, say)
     grow(growth, all_steps(layout.plan), together=not target.commit)
     outcome = finish(growth, known, target, say)
-    outcome.seconds = round(time.monotonic() - began, 1)
-    outcome.tool_seconds = round(outcome.seconds - verifier.seconds, 1)
+    outcome.took(time.monotonic() - began, verifier.seconds)
     return outcome
 
 

@@ -78,8 +78,7 @@ def grow_large(options: Options, wish: Wish, target: Target, say: Say) -> Outcom
         target = _move_tests(growth, known, wish, target, outcome, say)
     if growth.tree:
         outcome.parts = _add_parts(growth, options, wish, target, say)
-    outcome.seconds = round(time.monotonic() - began, 1)
-    outcome.tool_seconds = round(outcome.seconds - growth.verifier.seconds, 1)
+    outcome.took(time.monotonic() - began, growth.verifier.seconds)
     return outcome
 
 

@@ -26,6 +26,11 @@ STOP = """
 ...
 ```
 """
+PICTURE = """
+<!-- picture file=pictures/none.png url=http://127.0.0.1:8000/none.html
+-->
+![None](pictures/none.png)
+"""
 FILE = "```text file=f.txt\none\ntwo\n```\n"
 DIFF = "```diff file=f.txt\n--- a/f.txt\n+++ b/f.txt\n@@ -1,2 +1,2 @@\n one\n-{}\n+three\n```\n"
 DOCKER = "```console docker\n$ docker run app\n```\n"
@@ -62,6 +67,7 @@ WRONG = {
     "a server that is never stopped": SERVER,
     "a stop without a server": STOP,
     "a request without a server": ASK,
+    "a picture of a page that is not there": SERVER + PICTURE,
     "a stand-in that goes wrong": DOCKER + "<!-- instead\n$ false\n-->\n",
 }
 UNREADABLE = {

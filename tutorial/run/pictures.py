@@ -61,7 +61,9 @@ def take(url: str, actions: str, file: Path, inward: Callable[[str], str]) -> No
         page.set_default_timeout(20_000)
         page.route("**/*", admit)
         try:
-            page.goto(url)
+            answer = page.goto(url)
+            if answer and not answer.ok:
+                raise Untakable(f"{url}: status {answer.status}")
             for line in lines:
                 if not line.startswith("of "):
                     act(page, line)
