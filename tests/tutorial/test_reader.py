@@ -27,9 +27,9 @@ STOP = """
 ```
 """
 PICTURE = """
-<!-- picture file=pictures/none.png url=http://127.0.0.1:8000/none.html
+<!-- picture file=pictures/14-report.png url=http://127.0.0.1:8000/none.html
 -->
-![None](pictures/none.png)
+![None](pictures/14-report.png)
 """
 FILE = "```text file=f.txt\none\ntwo\n```\n"
 DIFF = "```diff file=f.txt\n--- a/f.txt\n+++ b/f.txt\n@@ -1,2 +1,2 @@\n one\n-{}\n+three\n```\n"
