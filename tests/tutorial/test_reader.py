@@ -67,7 +67,7 @@ WRONG = {
     "a server that is never stopped": SERVER,
     "a stop without a server": STOP,
     "a request without a server": ASK,
-    "a picture of a page that is not there": SERVER + PICTURE,
+    "a picture of a page that is not there": SERVER + PICTURE + STOP,
     "a stand-in that goes wrong": DOCKER + "<!-- instead\n$ false\n-->\n",
 }
 UNREADABLE = {
