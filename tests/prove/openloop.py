@@ -54,7 +54,6 @@ class Outcome:
         found = zip(self.status, self.due, self.latency, strict=True)
         return sum(a == status and due + late <= self.seconds for a, due, late in found)
 
-
     @property
     def failed(self) -> int:
         return len(self.status) - self.status.count(200) + self.broken + self.silent
