@@ -11,20 +11,16 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fastapi_grow.identity import Identity
+from fastapi_grow.scratch import LEFT_OUT, scratch
 from fastapi_grow.traffic import Request
 
 PROBE = Path(__file__).with_name("probe")
-LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".hg", "node_modules", ".venv", "venv", "env", "__pycache__", ".pytest_cache",
-    ".mypy_cache", ".ruff_cache", ".tox", "site-packages", ".hypothesis",
-)  # fmt: skip
 PATIENCE = 180  # seconds for one run of the probe
 
 
@@ -57,12 +53,12 @@ class Observer:
         slow: float | None = None,
     ) -> dict[str, Any]:
         """The probe's report on the project with `files` (relative to MAIN's folder) written in."""
-        with tempfile.TemporaryDirectory(prefix="fastapi-grow-") as folder:
-            copy = Path(folder).resolve() / self.project.name
+        with scratch(self.project) as folder:
+            copy = folder / self.project.name
             copy_project(self.project, copy, self.identity, files, self.gone)
             run_first(self.first, copy, copy / self.cwd.relative_to(self.project))
             order = self._order(copy, requests) | {"server": server, "slow": slow}
-            return run_probe(self.python, order, Path(folder), self.environment)
+            return run_probe(self.python, order, folder, self.environment)
 
     def _order(self, copy: Path, requests: Iterable[Request]) -> dict[str, Any]:
         def inside(path: Path) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 import xml.etree.ElementTree as xml  # nosec B405
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from fastapi_grow.externals import External
 from fastapi_grow.identity import Identity
 from fastapi_grow.observe import copy_project, run_first
+from fastapi_grow.scratch import scratch
 
 PATIENCE = 300  # seconds
 NOT_RUN = "pytest"  # the name under which it says why there is no report
@@ -43,8 +43,8 @@ class Suite:
 
     def run(self, files: Mapping[str, str], edited: Mapping[Path, str]) -> Results:
         """The outcome of every test on a copy with `files` and `edited` written in."""
-        with tempfile.TemporaryDirectory(prefix="fastapi-grow-") as folder:
-            copy = Path(folder).resolve() / self.project.name
+        with scratch(self.project) as folder:
+            copy = folder / self.project.name
             copy_project(self.project, copy, self.identity, files, self.gone)
             for path, text in edited.items():
                 (copy / path.relative_to(self.project)).write_text(text)
@@ -52,7 +52,7 @@ class Suite:
             run_first(self.first, copy, base)
             if self.command:
                 return {self.command: self._status(self.command, base)}
-            results = self._pytest(base, Path(folder) / "report.xml")
+            results = self._pytest(base, folder / "report.xml")
             # An id may hold a path of the copy, which is another one every time.
             return {name.replace(str(copy), "…"): word for name, word in results.items()}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fastapi_grow import apply, git
 from fastapi_grow.evidence import project_of
-from fastapi_grow.observe import LEFT_OUT
+from fastapi_grow.scratch import LEFT_OUT
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ from sklearn.datasets import load_iris
 
 HERE = Path(__file__).parent
 SHM = "/dev/shm"  # noqa: S108  in memory, where there is such a folder: nothing here must last
-FOLDER = Path(tempfile.mkdtemp(prefix="test_jobs-", dir=SHM if Path(SHM).is_dir() else None))
+PLACE = tempfile.TemporaryDirectory(prefix="test_jobs-", dir=SHM if Path(SHM).is_dir() else None)
+FOLDER = Path(PLACE.name)
 os.environ.update(
     DATABASE_URL=os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{FOLDER}/jobs.db",
     BROKER_URL="filesystem://localhost",

@@ -12,14 +12,13 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from fastapi_grow import layers
 from fastapi_grow.large.parts.project import Project
 from fastapi_grow.layout import ROOT
-from fastapi_grow.observe import LEFT_OUT
+from fastapi_grow.scratch import LEFT_OUT, scratch
 from fastapi_grow.survey import Survey
 
 NAME = "migrations"
@@ -243,8 +242,8 @@ def _prove(project: Project, written: dict[str, str]) -> str:
 @contextlib.contextmanager
 def _copied(project: Project, written: dict[str, str]) -> Iterator[Path]:
     """A copy of the grown project with these files."""
-    with tempfile.TemporaryDirectory(prefix="fastapi-grow-") as folder:
-        copy = Path(folder).resolve() / project.root.name
+    with scratch(project.root) as folder:
+        copy = folder / project.root.name
         left_out = shutil.ignore_patterns(*NOT_COPIED)
         shutil.copytree(
             project.root, copy, symlinks=True,
