@@ -15,7 +15,7 @@ import libcst as cst
 import libcst.matchers as m
 from ruff import find_ruff_bin  # type: ignore[import-untyped]
 
-from fastapi_grow.compare import differences
+from fastapi_grow.compare import Difference, differences
 from fastapi_grow.growth import Growth
 from fastapi_grow.large.parts import container
 from fastapi_grow.large.parts.project import Project
@@ -104,8 +104,13 @@ def _prove(growth: Growth, project: Project, files: Mapping[str, str]) -> None:
     observer = replace(verifier.observer, first=upgrade)
     trial = replace(verifier, observer=observer)
     whole = {**files, **beside}
-    old = [{**report, "events": []} for report in verifier.reports]
-    found = differences(old, {**trial.look_at(whole), "events": []}, verifier.requests)
+    new = {**trial.look_at(whole), "events": []}
+
+    def compare() -> list[Difference]:
+        old = [{**report, "events": []} for report in verifier.reports]
+        return differences(old, new, verifier.requests)
+
+    found = verifier.looked_twice(compare)
     if found:
         raise NotOnly(str(found[0]))
     if verifier.suite:

@@ -166,8 +166,28 @@ def _stripped(report: Report, version: Version) -> Report:
     if isinstance(document, dict):
         paths = document.get("paths", {})
         document["paths"] = {path: item for path, item in paths.items() if not added(path)}
+        _drop_unmentioned(document)
         for item in document["paths"].values() if version.deprecate else ():
             for operation in item.values():
                 operation.pop("deprecated", None)
     rows = [row for row in report.get("routes", []) if not added(row[0])]
     return {**report, "openapi": document, "routes": rows}
+
+
+def _drop_unmentioned(document: Report) -> None:
+    """Leave out schemas that nothing mentions, such as the form of an operation that is gone."""
+    schemas = document.get("components", {}).get("schemas", {})
+    rest = {key: value for key, value in document.items() if key != "components"}
+    others = {k: v for k, v in document.get("components", {}).items() if k != "schemas"}
+    kept: set[str] = set()
+    new = _mentioned([rest, others], schemas)
+    while new:
+        kept |= new
+        new = _mentioned([schemas[name] for name in new], schemas) - kept
+    for name in schemas.keys() - kept:
+        del schemas[name]
+
+
+def _mentioned(parts: list[Any], schemas: Report) -> set[str]:
+    text = json.dumps(parts)
+    return {name for name in schemas if f'"#/components/schemas/{name}"' in text}

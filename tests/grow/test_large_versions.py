@@ -47,6 +47,20 @@ def test_old_document_stands_within_the_new_and_both_addresses_share_their_data(
     assert said.strip() == f"{tea} {tea}"
 
 
+def test_forms_of_the_new_addresses_have_schemas_of_their_own(write, monkeypatch):
+    form = (
+        "\n\n@app.post('/token')\ndef token(name: Annotated[str, Form()], key: "
+        "Annotated[str, Form()]) -> str:\n    return name + key\n"
+    )
+    text = "from typing import Annotated\n\nfrom fastapi import Form\n" + SHOP + form
+    old, new = grow(write, monkeypatch, text, "--api-version", "v1")
+    before, after = (json.loads(text) for text in ask_both(OPENAPI, old, new))
+    assert set(after["paths"]) > set(before["paths"])
+    schemas = [document["components"]["schemas"] for document in (before, after)]
+    assert set(schemas[1]) - set(schemas[0]) == {"Body_token_api_v1_token_post"}
+    assert {name: schemas[1][name] for name in schemas[0]} == schemas[0]
+
+
 def test_old_addresses_are_deprecated_if_asked(write, monkeypatch):
     _old, new = grow(write, monkeypatch, SHOP, "--api-version", "v2", "--deprecate-old")
     (said,) = ask_both(OPENAPI, new)

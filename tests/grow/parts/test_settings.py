@@ -233,6 +233,12 @@ def test_settings_are_proved_with_other_values_too(proved):
     assert "settings.SHOP_LIMIT" in "".join(growth.files.values())
 
 
+def test_a_clock_of_seconds_that_an_answer_tells_is_no_difference(proved):
+    clock = "\n\n@app.get('/now')\ndef now() -> int:\n    return int(time.time())\n"
+    growth, _left = proved("import time\n" + SHOP + clock)
+    assert isinstance(growth.results[-1], Done), growth.results[-1]
+
+
 SECRETLY = 'os.environ.__setitem__("SHOP_LIMIT", "1")\nLIMIT = int('
 
 
