@@ -130,6 +130,8 @@ def _class_kind(survey: Survey, item: Item, tree: ast.ClassDef) -> str:
         kind = _base_kind(survey, base, seen)
         if kind == "base" and tree.bases and _is_own_class(survey, base):
             return "table"
+        if kind == "table" and not any(keyword.arg == "table" for keyword in tree.keywords):
+            return "schema"  # of SQLModel, for what clients send and get, or for tables to share
         record = any(survey.resolve(base) == "typing.NamedTuple" for base in tree.bases)
         if kind and not (record and _works(tree)):
             return kind

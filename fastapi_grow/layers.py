@@ -29,7 +29,7 @@ HOMES = {
     "app": MAIN, "effect": MAIN, "registered": MAIN, "guard": MAIN,
 }  # fmt: skip
 
-# What a small module joins when it shares nothing with anyone.
+# What a small module joins, the first before the last; only what none but MAIN uses joins MAIN.
 NEIGHBOURS = {
     "config": ("state", "database", "security", "services", "schemas"),
     "data": ("state", "config", "services"),
@@ -42,9 +42,9 @@ NEIGHBOURS = {
     "services": ("dependencies", "security", "ml", "state"),
     "dependencies": ("security", "services", "database", "state"),
     "tasks": ("services", "ml"),
-    "lifespan": ("database", "services", "ml", "state"),
-    "middleware": ("errors", "dependencies", "services"),
-    "errors": ("middleware", "services", "schemas"),
+    "lifespan": (MAIN, "database", "services", "ml", "state"),
+    "middleware": (MAIN, "errors", "dependencies", "services"),
+    "errors": (MAIN, "middleware", "services", "schemas"),
 }
 
 TITLES = {

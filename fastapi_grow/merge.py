@@ -1,7 +1,8 @@
 """Modules too small to stand alone join a neighbour.
 
-The neighbour is the one that uses it most, or that it uses most; never the assembling module,
-and never one with which it would close a circle of imports.
+The neighbour is the one that uses it most, or that it uses most; never one with which it would
+close a circle of imports. Only what is tied to the application anyway (lifespan, middleware,
+exception handlers) joins the assembling module.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def merge_small_modules(survey: Survey, homes: dict[int, str], size: int) -> dic
             settled.add(module)
             continue
         kept, gone = neighbour, module
-        if not neighbour.startswith(layers.ROUTERS) and sizes[module] > sizes[neighbour]:
+        fixed = neighbour.startswith((layers.ROUTERS, layers.MAIN))
+        if not fixed and sizes[module] > sizes[neighbour]:
             kept, gone = module, neighbour
         homes = {index: kept if home == gone else home for index, home in homes.items()}
 
@@ -45,6 +47,8 @@ def _neighbour(survey: Survey, homes: dict[int, str], module: str) -> str | None
     preferred = layers.NEIGHBOURS.get(module, ())
     users = {homes[i] for i, item in survey.items.items() if _uses(homes, item.uses, module)}
     users -= {module}
+    if layers.MAIN in preferred and users <= {layers.MAIN}:
+        return layers.MAIN
 
     def score(other: str) -> tuple[object, ...]:
         only = users == {other}

@@ -66,20 +66,24 @@ class Misplaced:
 def out_of_order(
     survey: Survey, effects: Effects, runs: Mapping[str, list[int | str]]
 ) -> Misplaced | None:
-    """Why the new order is not safe, naming two lines; None when it is."""
+    """Why the new order is not safe, naming two statements; None when it is."""
     place = {index: position for position, index in enumerate(run_order(runs))}
     for second in sorted(effects):
         if second not in place:
-            line = survey.items[second].statement.line
-            return Misplaced((second,), f"line {line} would not run")
+            return Misplaced((second,), f"{_told(survey, second)} would not run")
         for first in sorted(effects):
             if first >= second:
                 break
             if effects[first].before(effects[second]) and place[first] > place[second]:
-                lines = [survey.items[index].statement.line for index in (second, first)]
-                told = f"line {lines[0]} would run before line {lines[1]}"
+                told = f"{_told(survey, second)} would run before {_told(survey, first)}"
                 return Misplaced((second, first), told)
     return _seen_too_late(survey, place)
+
+
+def _told(survey: Survey, index: int) -> str:
+    """A statement, by what it defines: lines are another file's when a package grows further."""
+    item = survey.items[index]
+    return f"`{min(item.names.binds)}`" if item.names.binds else f"line {item.statement.line}"
 
 
 def _seen_too_late(survey: Survey, place: Mapping[int, int]) -> Misplaced | None:
@@ -91,6 +95,6 @@ def _seen_too_late(survey: Survey, place: Mapping[int, int]) -> Misplaced | None
             for definer in survey.definers[name]:
                 before = definer < item.index
                 if definer != item.index and (place[definer] < place[item.index]) != before:
-                    told = f"line {item.statement.line} would see another `{name}`"
+                    told = f"{_told(survey, item.index)} would see another `{name}`"
                     return Misplaced((item.index, definer), told)
     return None

@@ -42,6 +42,16 @@ def test_each_kind_has_its_home(write):
             "f", "errors", id="a function that is added as a handler is one",
         ),
         pytest.param(
+            "from sqlmodel import SQLModel\nclass Base(SQLModel):\n    x: int\n"
+            "class A(Base):\n    y: int\n",
+            "A", "schemas", id="a model of SQLModel that has no table is a schema",
+        ),
+        pytest.param(
+            "from sqlmodel import Field, SQLModel\nclass Base(SQLModel):\n    x: int\n"
+            "class A(Base, table=True):\n    id: int = Field(primary_key=True)\n",
+            "A", "models", id="and one that has a table is none",
+        ),
+        pytest.param(
             "from typing import NamedTuple\nclass A(NamedTuple):\n    estimator: object\n"
             "    def best(self, rows): return self.estimator.predict(rows)\n",
             "A", "ml", id="a record that predicts is a model",
@@ -116,7 +126,7 @@ def test_one_statement_that_cannot_move_does_not_keep_the_others(write):
     )
     growth = grow_trusting(write(text))
     assert (growth.layout.home_of("LIMIT"), growth.layout.home_of("LAST")) == ("config", "main")
-    assert "line 7 would run before line 6" in growth.results[0].reason
+    assert "`LAST` would run before line 6" in growth.results[0].reason
 
 
 def test_routes_of_two_routers_do_not_share_a_module(write):
