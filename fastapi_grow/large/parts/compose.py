@@ -5,8 +5,10 @@ Each service has a health check, keeps its data in a named volume, and is waited
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi_grow.large.parts.project import Project
 from fastapi_grow.large.settings import Setting
@@ -103,6 +105,8 @@ STORAGE = Service(
     "storage",
 )
 SERVICES = (DATABASE, BROKER, CACHE, STORAGE)
+SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|_TOKEN$", re.IGNORECASE)
+SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!:|/)(.+)")  # a relative path
 CHECK = """\
       interval: 5s
       timeout: 5s
@@ -141,8 +145,9 @@ def files(project: Project) -> dict[str, str]:
         blocks.append(_block("worker", worker, _shared(project, services)))
     blocks += [f"  {service.name}:\n{service.text}{CHECK}" for service in services]
     text = "services:\n" + "\n".join(blocks)
-    if services:
-        text += "\nvolumes:\n" + "".join(f"  {service.volume}:\n" for service in services)
+    volumes = [service.volume for service in services] + ["data"] * keeps_files(project)
+    if volumes:
+        text += "\nvolumes:\n" + "".join(f"  {volume}:\n" for volume in volumes)
     return {"compose.yaml": text}
 
 
@@ -164,6 +169,8 @@ def _shared(project: Project, services: list[Service]) -> str:
     variables = _variables(project, services)
     if variables:
         text += "    environment:\n" + "".join(f"      {k}: {v}\n" for k, v in variables)
+    if keeps_files(project):
+        text += "    volumes:\n      - data:/data\n"
     if services:
         text += "    depends_on:\n"
         for service in services:
@@ -177,7 +184,7 @@ def _variables(project: Project, services: list[Service]) -> list[tuple[str, str
         service = next((s for s in services if any(w in setting.name for w in s.words)), None)
         if service:
             found.append((setting.name, service.url.format(scheme=_scheme(project))))
-        elif setting.default is None:
+        elif setting.default is None or is_secret(setting):
             found.append((setting.name, f"${{{setting.name}:?set it in .env}}"))
         else:
             found.append((setting.name, _passed_on(setting)))
@@ -185,10 +192,26 @@ def _variables(project: Project, services: list[Service]) -> list[tuple[str, str
 
 
 def _passed_on(setting: Setting) -> str:
-    """The value of the same name, else the app's own default."""
-    plain = (setting.default or "").replace("$", "$$")
+    """The value of the same name, else the app's own default; a file of SQLite in the volume."""
+    plain = _in_volume(setting.default or "").replace("$", "$$")
     quoted = f"${{{setting.name}:-{plain}}}".replace('"', '\\"')
     return f'"{quoted}"'
+
+
+def is_secret(setting: Setting) -> bool:
+    """Is its default a password or a key that anyone can read in the code?"""
+    return bool(setting.default and SECRET.search(setting.name))
+
+
+def keeps_files(project: Project) -> bool:
+    """Does the app keep a database of SQLite beside its code, where a new container has none?"""
+    values = [value for _, value in _variables(project, needed(project))]
+    return any(":////data/" in value for value in values)
+
+
+def _in_volume(default: str) -> str:
+    found = SQLITE.fullmatch(default)
+    return f"{found[1]}/data/{Path(found[2]).name}" if found else default
 
 
 def _scheme(project: Project) -> str:

@@ -14,14 +14,14 @@ UV = "uv==0.13.9"  # pinned, so that a build can be repeated
 HEALTHY = ("/health", "/healthz", "/health/", "/ping", "/status", "/ready", "/api/health")
 
 TEXT = """\
-FROM python:3.13-slim AS build
+FROM python:{python}-slim AS build
 RUN pip install --no-cache-dir {uv}
 WORKDIR /build
 COPY pyproject.toml ./
 RUN uv venv /venv && uv pip install --no-cache --python /venv/bin/python -r pyproject.toml
 
-FROM python:3.13-slim
-RUN useradd --uid 1000 --no-create-home app && install --directory --owner=app /app
+FROM python:{python}-slim
+RUN useradd --uid 1000 --no-create-home app && install --directory --owner=app /app /data
 ENV PATH=/venv/bin:$PATH \\
     PYTHONUNBUFFERED=1
 COPY --from=build /venv /venv
@@ -45,6 +45,11 @@ venv
 .pytest_cache
 .ruff_cache
 tests
+# What the app writes belongs into a volume, not into an image.
+*.db
+*.db-*
+*.sqlite
+*.sqlite3
 """
 
 
@@ -56,6 +61,7 @@ def files(project: Project) -> dict[str, str]:
     """Dockerfile and .dockerignore."""
     text = TEXT.format(
         uv=UV,
+        python=project.python_version,
         health=health_path(project),
         command=_command(project),
     )

@@ -12,7 +12,7 @@ CALLED_FOR_BY = "always: pyproject.toml, with the requirements pinned"
 TEXT = """\
 [project]
 name = "{name}"
-version = "0.1.0"
+version = "{version}"
 description = {description}
 requires-python = ">={python}"
 dependencies = [
@@ -41,7 +41,8 @@ def files(project: Project) -> dict[str, str]:
     text = TEXT.format(
         name=project.name,
         description=json.dumps(project.sentence),
-        python="3.11",
+        version=project.version,
+        python=project.python_version,
         dependencies=_lines(with_alembic(project)),
         dev=_lines([line for line in dev if name_of(line) not in needed]),
     )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from fastapi_grow.identity import Identity
 from fastapi_grow.large.settings import Setting, settings_of
@@ -18,14 +19,16 @@ from fastapi_grow.layout import Layout
 from fastapi_grow.survey import Survey
 
 INSTALLED = """
-import importlib.metadata as m, json
+import importlib.metadata as m, json, sys
 found = {}
 for told in (d.metadata for d in m.distributions()):  # the first of a name is the one imported
     found.setdefault(told["Name"], told["Version"])
 found.pop(None, None)
-print(json.dumps({"versions": found, "modules": m.packages_distributions()}))
+modules, python = m.packages_distributions(), "%d.%d" % sys.version_info[:2]
+print(json.dumps({"versions": found, "modules": modules, "python": python}))
 """
 TEST_TOOLS = {"pytest", "pytest-asyncio", "pytest-cov", "coverage", "ruff", "mypy", "pre-commit"}
+VERSION = re.compile(r"\d+(\.\d+)*")
 NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -80,12 +83,29 @@ class Project:
     def settings(self) -> list[Setting]:
         return settings_of(self.survey)
 
+    @property
+    def version(self) -> str:
+        """That of the API, where it is written out; it is what clients see."""
+        made = self.survey.definers.get(self.survey.app or "", [])
+        trees = [self.survey.items[index].statement.tree for index in made]
+        for node in (node for tree in trees for node in ast.walk(tree)):
+            text = getattr(getattr(node, "value", None), "value", None)
+            written = isinstance(node, ast.keyword) and node.arg == "version"
+            if written and isinstance(text, str) and VERSION.fullmatch(text):
+                return text
+        return "0.1.0"
+
+    @property
+    def python_version(self) -> str:
+        """`3.13`: of the interpreter that the app has been proved with."""
+        return str(self.installed["python"])
+
     @cached_property
-    def installed(self) -> dict[str, dict[str, str]]:
+    def installed(self) -> dict[str, Any]:
         done = subprocess.run(  # noqa: S603 - the interpreter that the user named
             [self.python, "-c", INSTALLED], capture_output=True, text=True, check=True
         )
-        found: dict[str, dict[str, str]] = json.loads(done.stdout)
+        found: dict[str, Any] = json.loads(done.stdout)
         return found
 
     def pinned(self, distribution: str) -> str:
@@ -100,7 +120,8 @@ class Project:
         lines = _written(self.root / "requirements.txt") or _written(
             self.identity.folder / "requirements.txt"
         )
-        needed = [line for line in lines if name_of(line) not in TEST_TOOLS] or self._imported()
+        tools = TEST_TOOLS | ({"httpx"} - self.imports)  # the test client's
+        needed = [line for line in lines if name_of(line) not in tools] or self._imported()
         if "uvicorn" not in {name_of(line) for line in needed}:
             needed.append("uvicorn")
         pinned = [line if re.search(r"[=<>~!@]", line) else self.pinned(line) for line in needed]

@@ -11,7 +11,7 @@ TEXT = """\
 name: CI
 on:
   push:
-    branches: [main]
+    branches: [main, master]
   pull_request:
 permissions:
   contents: read
@@ -23,7 +23,7 @@ jobs:
       - uses: actions/checkout@v6
       - uses: actions/setup-python@v6
         with:
-          python-version: "3.13"
+          python-version: "{python}"
       - run: pip install uv
       - run: uv sync
       - run: uv run pre-commit run --all-files
@@ -42,4 +42,4 @@ def files(project: Project) -> dict[str, str]:
     start = f"uv run python -c 'import {project.identity.name}'"
     steps.append("uv run pytest" if project.tests else start)
     lines = "".join(f"      - run: {step}\n" for step in steps)
-    return {".github/workflows/ci.yml": TEXT.format(steps=lines)}
+    return {".github/workflows/ci.yml": TEXT.format(steps=lines, python=project.python_version)}
