@@ -82,6 +82,7 @@ prove-tutorial: $(RUNNER)  # that each step is needed: SAMPLE=4 tries four of th
 	$(BIN)/python tutorial/run --prove $(if $(SAMPLE),--sample $(SAMPLE))
 
 chapter: $(RUNNER)  # make chapter N=5: the folder as it is at the end of chapter 5
+	@test -n "$(N)" || { echo "say which: make chapter N=5"; exit 2; }
 	$(BIN)/python tutorial/run --state $(N)
 
 test-tutorial: $(RUNNER)

@@ -25,7 +25,7 @@ from scipy.stats import chi2, kstwobign
 
 HERE, ALPHA, PAGE, BINS, POINTS = Path(__file__).parent, 0.001, 10_000, 24, 500
 SQLITE: Any = importlib.import_module("pysqlite3" if find_spec("pysqlite3") else "sqlite3")
-FACTORS = 5, 3, 4, 5, 3, 4, 4, 6, 7, 4, 13, 5, 4, 5  # widen a span of a second, up to a century
+FACTORS = 5, 3, 4, 4, 6, 7, 4, 13, 5, 4, 5  # widen a span of a minute, up to a century
 HISTORY = """SELECT id, CAST(features AS text), species, CAST(probabilities AS text), model,
     classified_at FROM history WHERE id < :before {} ORDER BY id DESC LIMIT :limit"""
 DRIFT, TIME = "Against the training rows", "Share and confidence by species over time"
@@ -78,7 +78,7 @@ class Look:
     """What is kept of the records, however many: counts, and the newest few to plot."""
 
     def __init__(self, columns: list[Column], pages: Iterator[Sequence[Any]]) -> None:
-        self.columns, self.seconds, factors = columns, 1, iter(FACTORS)
+        self.columns, self.seconds, factors = columns, 60, iter(FACTORS)
         self.newest: list[dict[str, Any]] = []
         self.counts: Any = Counter()  # by span of time, species, model: number + i * confidence
         for page in pages:
@@ -132,12 +132,11 @@ def tables(look: Look, psi: float, ks: float) -> dict[str, list[list[str]]]:
         found[DRIFT].append([column.name, f"{column.seen.sum():,}", *[*cells, "–", "–"][:2]])
     species, spans = look.by(itemgetter(1)), look.by(itemgetter(0, 1))
     names = sorted(species, key=lambda name: -species[name].real)[:4]
-    clock = "%F %H:%M" if look.seconds >= 60 else "%m-%d %T"
     found[TIME] = [["from (UTC)", "a minute", *names]]
     for span, n in sorted(look.by(itemgetter(0)).items()):
         own = [spans[span, name] for name in names]
         shares = [f"{k.real / n.real:.0%} · {k.imag / k.real:.2f}" if k else "–" for k in own]
-        start = f"{datetime.fromtimestamp(span * look.seconds, UTC):{clock}}"
+        start = f"{datetime.fromtimestamp(span * look.seconds, UTC):%F %H:%M}"
         found[TIME].append([start, f"{n.real * 60 / look.seconds:,.1f}", *shares])
     found["Models in use"] = [["model", "records", "confidence"]]
     for model, n in look.by(itemgetter(2)).items():
@@ -165,6 +164,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--psi", type=float, default=0.25, help="limit of the index (0.25)")
     parser.add_argument("--ks", type=float, default=0.1, help="of Kolmogorov-Smirnov's D (0.1)")
     asked, console = parser.parse_args(arguments), Console(markup=False, highlight=False)
+    if asked.last < 1:
+        parser.error(f"--last {asked.last} asks for no record: give 1 or more")
     since = f"{asked.since.astimezone(UTC):%FT%T}" if asked.since else ""
     path = Path(os.environ.get("MODEL_PATH") or HERE / "model.pkl").with_suffix(".reference.csv")
     try:

@@ -187,10 +187,10 @@ def test_pages_of_any_size_find_the_same(
 
 def test_spans_of_time_hold_the_share_the_confidence_and_the_rate(history: Any, run: Run) -> None:
     record(history, 60, species="one", classified_at="2026-11-01T10:00:01.000000Z")
-    record(history, 20, species="two", classified_at="2026-11-01T10:00:30.000000Z")
+    record(history, 20, species="two", classified_at="2026-11-01T10:02:59.000000Z")
     told = re.sub(" +", " ", run()[1])
-    assert "11-01 10:00:01 3,600.0 100% · 0.75 –" in told
-    assert "11-01 10:00:30 1,200.0 – 100% · 0.75" in told
+    assert "2026-11-01 10:00 60.0 100% · 0.75 –" in told
+    assert "2026-11-01 10:02 20.0 – 100% · 0.75" in told
 
 
 def test_years_are_told_in_a_few_wide_spans(history: Any, run: Run) -> None:
@@ -234,6 +234,12 @@ def test_what_it_cannot_read_it_says_with_status_2_and_no_password(
 def test_an_empty_history_is_nothing_to_look_at(history: Any, run: Run) -> None:
     assert run()[0] == 2
     assert "has no such records" in run()[2]
+
+
+def test_no_record_to_look_at_is_no_look(run: Run) -> None:
+    status, _, errors = run("--last", "0")
+    assert status == 2
+    assert "--last 0 asks for no record: give 1 or more" in errors
 
 
 def test_no_table_is_told_as_such(history: Any, run: Run) -> None:

@@ -54,8 +54,9 @@ def needed(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # S3, SQLite and pickles each have errors of their own
-        reason = " ".join(f"{type(error).__name__}: {getattr(error, 'orig', error)}".split())
-        sys.exit(f"main.py cannot start: {what} fails: {reason[:300]}")
+        wrong = [f"{f['loc'][0].upper()}: {f['msg']}" for f in getattr(error, "errors", list)()]
+        told = wrong[0] if wrong else f"{type(error).__name__}: {getattr(error, 'orig', error)}"
+        sys.exit(f"main.py cannot start: {what} fails: {' '.join(told.split())[:300]}")
 
 
 # ── Settings: environment variables of the same names in capitals ─────────────────────────────────

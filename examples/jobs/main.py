@@ -536,7 +536,7 @@ def create_token(form: SignIn, session: RequestSession) -> dict[str, str]:
 async def sent_file(request: Request, _: UserId) -> AsyncIterator[UploadFile]:
     """The field "file" of the form. FastAPI itself would read it all before it asks who sends."""
     await asyncio.to_thread(ask_broker)  # nor is a large one read for nothing
-    async with request.form(max_files=1, max_fields=0) as form:  # spooled to the disk
+    async with request.form(max_files=1, max_fields=9) as form:  # spooled to the disk
         if not isinstance(file := form.get("file"), UploadFile):
             raise HTTPException(422, "send the CSV file as multipart/form-data, in the field file")
         yield file

@@ -358,6 +358,13 @@ def test_a_form_without_one_file_is_refused(client, form):
     assert client.post(JOBS, **form).status_code in (400, 422)
 
 
+@pytest.mark.parametrize("field", ["file", "other"])
+def test_text_in_place_of_the_file_is_told_what_to_send(client, field):
+    answer = client.post(JOBS, files={field: (None, "x")})
+    assert answer.status_code == 422
+    assert "send the CSV file as multipart/form-data, in the field file" in answer.text
+
+
 @pytest.mark.parametrize("path", ["?limit=0", "?limit=secret", "?before=-1", "/secret"])
 def test_wrong_parameters_are_named_and_not_repeated(client, path):
     answer = client.get(f"{JOBS}{path}")
