@@ -39,7 +39,8 @@ class Draft:
         previous = None
         for part in self.parts:
             if previous is not None and (part.item < 0) != (previous.item < 0):
-                code += gap_before(part.text)
+                gap = gap_before(part.text)
+                code += "\n\n" if gap and _defines(previous.text) else gap
             code += part.text
             previous = part
         return code
@@ -49,8 +50,13 @@ def gap_before(code: str) -> str:
     """The blank lines that belong above `code`, if it does not bring its own."""
     if code.startswith("\n"):
         return ""
-    definition = code.lstrip("# \n").startswith(("def ", "class ", "async def ", "@"))
-    return "\n\n" if definition else "\n"
+    return "\n\n" if _defines(code) else "\n"
+
+
+def _defines(code: str) -> bool:
+    """Is it, below its comments, a function or a class?"""
+    lines = (line for line in code.splitlines() if line.strip() and not line.startswith("#"))
+    return next(lines, "").startswith(("def ", "class ", "async def ", "@"))
 
 
 def alias_of(layout: Layout, draft: Draft, module: str) -> str:

@@ -93,11 +93,13 @@ def _not_ready(growth: Growth, python: str) -> str:
     """Why the class cannot be had here whatever is in it."""
     command = [python, "-W", "ignore", "-c", "import pydantic_settings"]
     done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - the user's
-    if done.returncode:
-        return "pydantic-settings is not installed beside the app: pip install pydantic-settings"
     folder = growth.layout.identity.folder
     needed = folder / "requirements.txt"
-    if needed.is_file() and not DECLARED.search(needed.read_text(encoding="utf-8")):
+    lacks = needed.is_file() and not DECLARED.search(needed.read_text(encoding="utf-8"))
+    if done.returncode:
+        more = ", and name it in requirements.txt" if lacks else ""
+        return f"not installed beside the app: pip install pydantic-settings{more}"
+    if lacks:
         return "requirements.txt does not name pydantic-settings: images made from it lack it"
     for entry in growth.layout.survey.imports:
         path = folder / f"{entry.module.split('.')[0]}.py"

@@ -185,3 +185,14 @@ def test_a_long_resource_is_cut(write, paths, lines, homes):
     found.pop("at_others")
     routes = [home for name, home in found.items() if name.startswith("at_")]
     assert routes == [f"routers/{home}" for home in homes]
+
+
+def test_definitions_keep_their_distance(write):
+    text = HEAD + (
+        "# ---- what is sold\nclass Item(BaseModel):\n    x: int\n\n\n@app.get('/items')\n"
+        "def items() -> Item: return Item(x=1)\n\n\n@app.get('/')\ndef root(): return app.title\n"
+    )
+    files = grow_trusting(write(text + endpoint("/others", 30))).files
+    found = "".join(f"{path}\n{code}" for path, code in files.items())
+    assert "import BaseModel\n\n\n# ---- what is sold\nclass Item" in found
+    assert "def root(): return app.title\n\n\napp.include_router(" in found

@@ -253,14 +253,25 @@ def test_a_variable_that_the_app_sets_by_a_back_door_keeps_its_value(proved):
     assert ask_both(script, folder) == before == ["1\n"]
 
 
-def test_without_pydantic_settings_the_step_says_what_to_install(write, tmp_path):
-    growth = grow_trusting(write(SHOP))
+@pytest.mark.parametrize(
+    ("files", "advice"),
+    [
+        pytest.param({}, "pip install pydantic-settings", id="alone"),
+        pytest.param(
+            {"requirements.txt": "fastapi\n"},
+            "pip install pydantic-settings, and name it in requirements.txt",
+            id="with requirements",
+        ),
+    ],
+)
+def test_without_pydantic_settings_the_step_says_what_to_do(write, tmp_path, files, advice):
+    growth = grow_trusting(write(SHOP, files))
     enlarge(growth, read_arrangement(None))
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S -I "$@"\n')  # no installed packages
     bare.chmod(0o755)
     assert gather_settings(growth, read_arrangement(None), str(bare)) == []
-    assert "pip install pydantic-settings" in growth.results[-1].reason
+    assert growth.results[-1].reason == f"not installed beside the app: {advice}"
 
 
 @pytest.mark.parametrize(
