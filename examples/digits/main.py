@@ -347,8 +347,7 @@ async def limit_body(request: Request, call_next: Any) -> Any:
 async def refuse(_: Request, error: Any) -> JSONResponse:
     """Says what is wrong, but never repeats what was sent."""
     if isinstance(error, RequestValidationError):
-        keys, faults = ("loc", "msg", "type"), error.errors()[:10]
-        detail = [{key: fault[key] for key in keys} for fault in faults]
+        detail = [{k: fault[k] for k in ("loc", "msg", "type")} for fault in error.errors()[:10]]
         return JSONResponse({"detail": detail}, 422)
     reason = f"the history fails: {getattr(error, 'orig', error)}"
     return JSONResponse({"detail": reason}, 503, {"Retry-After": "1"})
