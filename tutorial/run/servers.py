@@ -98,17 +98,23 @@ class Servers:
         return printed
 
     def stop(self, name: str, number: int = signal.SIGINT) -> None:
-        """What ^C does: the signal to all that the command started, and wait for its end."""
+        """What ^C does: the signal to all that the command started, and wait for its end.
+
+        As a person would, press it again where nothing happens: Python loses a KeyboardInterrupt
+        that comes while an object is being deleted.
+        """
         if name not in self.running:
             raise Failed(f"there is no server {name!r} to stop")
         server = self.running[name]
         if not server.alive():
             raise Failed(f"the server {name!r} has ended by itself:\n{server.printed()}")
-        os.killpg(server.process.pid, number)
-        try:
-            server.process.wait(DEADLINE)
-        except subprocess.TimeoutExpired:
-            raise Failed(f"the server {name!r} does not end") from None
+        for patience in (DEADLINE, DEADLINE / 4):
+            os.killpg(server.process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.process.wait(patience)
+                break
+        else:
+            raise Failed(f"the server {name!r} does not end")
 
     def alive(self) -> list[str]:
         return [name for name, server in self.running.items() if server.alive()]
