@@ -63,6 +63,8 @@ class Servers:
             raise Failed(f"something answers at {ready} already")
         program, environment = shell.program(command)
         log = self.folder / f"server-{name}.log"
+        # Started in the background of a shell, the runner ignores ^C, and so would what it starts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with log.open("wb") as file:
             process = subprocess.Popen(  # noqa: S603  the page's own command
                 program,
@@ -98,23 +100,17 @@ class Servers:
         return printed
 
     def stop(self, name: str, number: int = signal.SIGINT) -> None:
-        """What ^C does: the signal to all that the command started, and wait for its end.
-
-        As a person would, press it again where nothing happens: Python loses a KeyboardInterrupt
-        that comes while an object is being deleted.
-        """
+        """What ^C does: the signal to all that the command started, and wait for its end."""
         if name not in self.running:
             raise Failed(f"there is no server {name!r} to stop")
         server = self.running[name]
         if not server.alive():
             raise Failed(f"the server {name!r} has ended by itself:\n{server.printed()}")
-        for patience in (DEADLINE, DEADLINE / 4):
-            os.killpg(server.process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                server.process.wait(patience)
-                break
-        else:
-            raise Failed(f"the server {name!r} does not end")
+        os.killpg(server.process.pid, number)
+        try:
+            server.process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"the server {name!r} does not end") from None
 
     def alive(self) -> list[str]:
         return [name for name, server in self.running.items() if server.alive()]
