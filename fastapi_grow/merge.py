@@ -2,7 +2,7 @@
 
 The neighbour is the one that uses it most, or that it uses most; never one with which it would
 close a circle of imports. Only what is tied to the application anyway (lifespan, middleware,
-exception handlers) joins the assembling module.
+exception handlers) joins the assembling module, as long as it is a few lines.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from fastapi_grow import layers
 from fastapi_grow.groups import OVERHEAD
 from fastapi_grow.survey import Survey
+
+TINY = 10  # lines that the assembling module takes in; it is to stay short
 
 
 def merge_small_modules(survey: Survey, homes: dict[int, str], size: int) -> dict[int, str]:
@@ -47,7 +49,8 @@ def _neighbour(survey: Survey, homes: dict[int, str], module: str) -> str | None
     preferred = layers.NEIGHBOURS.get(module, ())
     users = {homes[i] for i, item in survey.items.items() if _uses(homes, item.uses, module)}
     users -= {module}
-    if layers.MAIN in preferred and users <= {layers.MAIN}:
+    tiny = _sizes(survey, homes)[module] <= TINY
+    if tiny and layers.MAIN in preferred and users <= {layers.MAIN}:
         return layers.MAIN
 
     def score(other: str) -> tuple[object, ...]:
