@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import functools
 import hashlib
+import http.client
 import itertools
 import json
 import math
@@ -28,7 +29,7 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -1037,7 +1038,7 @@ def test_a_file_that_is_not_in_the_folder_is_404(client, unloaded, tmp_path):
     (MODELS / "folder.pkl").mkdir(exist_ok=True)
     (MODELS / "loop.pkl").unlink(missing_ok=True)
     (MODELS / "loop.pkl").symlink_to(MODELS / "loop.pkl")
-    long = "\U00020000" * 96 + ".pkl"  # of more bytes than a file name can have
+    long = "\U00020000" * 95 + ".pkl"  # of more bytes than a file name can have
     for name in ("none.pkl", "none.skops", "link.pkl", "folder.pkl", "loop.pkl", long):
         assert client.post(LOAD, json={"file": name}).status_code == 404
     (MODELS / "loop.pkl").unlink()
@@ -1524,6 +1525,53 @@ def test_a_body_over_2_mib_is_refused_by_a_server_too(plain):
         assert client.post(CLASSIFY, content=body, headers=JSON).status_code == 413
     assert client.post(CLASSIFY, content=chunks(65536), headers=JSON).status_code == 200
     assert len(recorded(server.url)) == len(before) + 1
+
+
+def test_a_connection_stays_open_and_in_order_when_some_of_it_is_refused(plain):
+    server, client = plain
+    body, live = sent("5.1"), b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+    head = b"POST /model/classify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    head += b"Content-Length: %d\r\n\r\n" % len(body)
+    refused, alive = (503, "too much is in progress"), (200, "ok")
+    before, address = len(recorded(server.url)), (client.base_url.host, client.base_url.port)
+
+    def ask(stream, *requests):
+        stream.write(b"".join(requests))
+        stream.flush()
+
+    def answer(stream):
+        status = int(stream.readline().split()[1])
+        headers = http.client.parse_headers(stream)
+        found = json.loads(stream.read(int(headers["Content-Length"])))
+        assert headers["Retry-After"] == ("1" if status == 503 else None)
+        return status, found.get("detail", found.get("status", found.get("species")))
+
+    with (
+        socket.create_connection(address, DEADLINE) as one,
+        socket.create_connection(address, DEADLINE) as two,
+        one.makefile("rwb") as first,
+        two.makefile("rwb") as second,
+        ThreadPoolExecutor(13) as threads,
+    ):
+        for stream in (first, second):  # only a later request is refused without FastAPI
+            ask(stream, live)
+            assert answer(stream) == alive
+        with locked(server.url):
+            others = [threads.submit(client.post, CLASSIFY, json=FLOWER) for _ in range(13)]
+            assert next(as_completed(others)).result().status_code == 503  # MAX_PENDING is 12
+            ask(first, head, body, live, head, body, head, body, live)
+            assert [answer(first) for _ in range(5)] == [refused, alive, refused, refused, alive]
+            ask(first, head)
+            assert answer(first) == refused  # before its body has come
+            ask(first, body, live)
+            assert answer(first) == alive
+            ask(second, head.replace(b"Host: a", b"Connection: close"), body)
+            assert answer(second) == refused
+            assert not second.read()
+        assert sorted(other.result().status_code for other in others) == 12 * [200] + [503]
+        ask(first, head, body)
+        assert answer(first) == (200, "Iris-setosa")
+    assert len(recorded(server.url)) == before + 13
 
 
 def test_sigterm_lets_it_record_and_answer_all_that_waits(plain):

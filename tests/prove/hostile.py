@@ -43,7 +43,7 @@ OPENED = re.compile(r"= \d+<(.*)>$")
 SYSTEM = (sys.prefix, sys.base_prefix, "/usr", "/lib", "/etc", "/proc", "/sys", "/dev/null")
 BREAKS = {
     "follows a link out of the folder": [("not path.is_relative_to(FOLDER) or ", "")],
-    "takes any name": [(r'pattern=r"^[\w-][\w .-]{0,99}\.(pkl|skops)$"', "min_length=1"),
+    "takes any name": [(r'max_length=99, pattern=r"^\w[\w .-]*\.(pkl|skops)$"', "min_length=1"),
                        ("not path.is_relative_to(FOLDER) or ", "")],
     "believes any probabilities": [('raise ValueError(f"predict_proba', 'str(f"predict_proba')],
     "has no trial": [("        found.probabilities(EXAMPLE)\n", "")],

@@ -70,7 +70,9 @@ def tests_fail(folder: Path, *tests: str) -> str | None:
 def listed(asked: argparse.Namespace) -> list[list[str]]:
     """Apply one mutant at a time; its test must fail, and pass without it."""
     found = tomllib.loads((ROOT / "tests/prove/mutants.toml").read_text())["mutant"]
-    mutants = [Mutant(**values) for values in found]
+    mutants, text = [Mutant(**values) for values in found], (asked.source / "main.py").read_text()
+    for mutant in mutants:
+        promise(text.count(mutant.old) == 1, f"main.py has no longer one of: {mutant.old}")
     if not asked.full:
         mutants = Random(asked.seed).sample(mutants, asked.count)
     survived: list[Mutant] = []
@@ -78,9 +80,7 @@ def listed(asked: argparse.Namespace) -> list[list[str]]:
         folder = copied(Path(name), asked.source)
         failure = tests_fail(folder, *sorted({mutant.test for mutant in mutants}))
         promise(not failure, f"without a mutant a test fails:\n{(failure or '')[-2000:]}")
-        text = (folder / "main.py").read_text()
         for mutant in mutants:
-            promise(text.count(mutant.old) == 1, f"main.py has no longer one of: {mutant.old}")
             (folder / "main.py").write_text(text.replace(mutant.old, mutant.new))
             fate = "killed by" if tests_fail(folder, mutant.test) else "SURVIVES"
             survived += [mutant] if fate == "SURVIVES" else []
