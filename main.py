@@ -205,9 +205,9 @@ try:
             classifier = read_classifier(newest.file)  # POST /model/load outlives a restart
         if not newest or newest[1:3] != classifier[:2]:  # another file or other bytes: a deploy
             activate(classifier, connection, deployed=classifier.file == settings.model_path.name)
+    engine.dispose()  # what a spawned worker opened here must not outlive its descriptors
 except (HTTPException, OSError) as error:
     sys.exit(f"main.py cannot start, database {engine.url!r}: {getattr(error, 'detail', error)}")
-engine.dispose()  # what a spawned worker opened here must not outlive its descriptors
 def model_in_use(cursor: Any) -> Classifier:  # the newest activation's, whoever made it
     global classifier
     row = cursor.execute("SELECT file, sha256 FROM activations ORDER BY id DESC LIMIT 1").fetchone()
