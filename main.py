@@ -111,7 +111,8 @@ if not SQLITE:  # where others can write before the transaction ends
     RECORD = RECORD.replace("printf", "format").replace("json_quote", "to_json")
 records = sql.select(history.c.id, sql.literal_column(RECORD))
 engine = sql.create_engine(settings.database_url, isolation_level="AUTOCOMMIT", **options)
-DATABASE, INSERT = str(engine.url.database), str(history.insert().compile(dialect=engine.dialect))
+DATABASE, check = str(engine.url.database), activations.update().values(checked_at="")
+INSERT, CHECK = (str(write.compile(dialect=engine.dialect)) for write in (history.insert(), check))
 @sql.event.listens_for(engine, "connect")
 def make_durable(connection: Any, record: Any) -> None:
     if SQLITE:  # versions before 3.51.3 can corrupt a WAL file: sqlite.org/wal.html
@@ -236,14 +237,14 @@ def answer(jobs: list[Any]) -> list[tuple[int, str]] | None:
 def classify(jobs: list[Any]) -> list[str]:
     """Classify and record the rows of all jobs: one predict_proba, one transaction, one fsync."""
     rows, answers, values = [row for job in jobs for row in job], [], []
-    with connect() as (connection, cursor):
+    with connect() as (_, cursor):
         model = model_in_use(cursor)
         found = model.probabilities(rows or EXAMPLE)
         digest, at = model.sha256[:12], f"{datetime.now(UTC):%FT%T.%fZ}"
         form = ", ".join(json.dumps(name).replace("%", "%%") + ": %r" for name in model.classes)
         with transaction(cursor):
             if [] in jobs:  # a check of the health writes too
-                connection.execute(activations.update().values(checked_at=at))
+                cursor.execute(CHECK, (at,))
             for (n,), row, p in zip(cursor.execute(NEW_IDS, (len(rows),)).fetchall(), rows, found):
                 name, text = model.classes[p.index(max(p))], "{" + form % tuple(p) + "}"
                 values.append((n, json.dumps(dict(zip(FEATURES, row))), name, text, digest, at))
@@ -287,10 +288,8 @@ class Worker:
                 return marshal.loads(await self.reader.readexactly(size))
         except Exception as error:  # most of all EOFError and TimeoutError
             log.error("the worker died or hung and is replaced: %r", error)
-            if self.process:
-                self.process.kill()
-                self.writer.close()
-            self.process = None
+            self.process = self.process and self.process.kill()  # None, as kill() gives
+            self.writer.close()
     async def do(self, job: Any) -> tuple[int, str]:
         future: asyncio.Future[tuple[int, str]] = self.loop.create_future()
         self.waiting.append((job, future))
