@@ -22,17 +22,39 @@ def port_of(server: Server) -> int:
     return int(server.base_url.rpartition(":")[2])
 
 
-def closed_loop(server: Server, seconds: int = 1, windows: int = 3, connections: int = 64) -> float:
-    """The best of several windows of wrk, which asks without a pause: answers (200) a second."""
-    wrk = shutil.which("wrk")
-    promise(wrk, "this proof needs wrk, which is not installed: apt-get install wrk")
+def wrk(
+    base_url: str, script: Path, seconds: int, connections: int, **how: str
+) -> dict[str, float]:
+    """The figures of one run of wrk, which posts a flower as the script says."""
+    program = shutil.which("wrk")
+    promise(program, "this proof needs wrk, which is not installed: apt-get install wrk")
     with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
         json.dump(FLOWER, body)
         body.flush()
-        script = str(ROOT / "benchmarks" / "post.lua")
-        command = [str(wrk), "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script]
-        rates = [window([*command, server.base_url + ONE], Path(body.name)) for _ in range(windows)]
+        command = [str(program), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
+        output = subprocess.run(
+            [*command, "-s", str(script), base_url + ONE],
+            env=os.environ | how | {"BODY": body.name},
+            stdout=subprocess.PIPE, text=True, check=True,
+        ).stdout  # fmt: skip
+    found: dict[str, float] = json.loads(output.splitlines()[-1])
+    return found
+
+
+def closed_loop(server: Server, seconds: int = 1, windows: int = 3, connections: int = 64) -> float:
+    """The best of several windows of wrk, which asks without a pause: answers (200) a second."""
+    rates = []
+    for _ in range(windows):
+        found = wrk(server.base_url, ROOT / "benchmarks/post.lua", seconds, connections)
+        promise(not found["refused"] + found["broken"], f"a closed loop is not answered: {found}")
+        rates.append(found["requests"] / found["seconds"])
     return max(rates)
+
+
+def open_loop(base_url: str, rate: float, seconds: int, connections: int) -> dict[str, float]:
+    """So many requests a second from wrk, whatever becomes of them; see openloop.lua."""
+    script = Path(__file__).with_name("openloop.lua")
+    return wrk(base_url, script, seconds, connections, RATE=f"{rate}")
 
 
 def sustained(pool: ProcessPoolExecutor, server: Server, requests: list[bytes]) -> float:
@@ -44,15 +66,6 @@ def sustained(pool: ProcessPoolExecutor, server: Server, requests: list[bytes]) 
     found = [pool.submit(load, port_of(server), requests, 0, 1, **how).result() for _ in range(3)]
     promise(not sum(each.failed for each in found), "a closed loop is not answered")
     return float(max(each.in_time(200) for each in found))
-
-
-def window(command: list[str], body: Path) -> float:
-    output = subprocess.run(
-        command, env=os.environ | {"BODY": str(body)}, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
-    found = json.loads(output.splitlines()[-1])
-    promise(not found["refused"] + found["broken"], f"a closed loop is not answered: {found}")
-    return float(found["requests"] / found["seconds"])
 
 
 def memory(server: Server) -> float:
@@ -69,7 +82,7 @@ def memory(server: Server) -> float:
     return held / 1024
 
 
-def watched(server: Server, *running: Future[Outcome]) -> float:
+def watched(server: Server, *running: Future[Any]) -> float:
     """The most memory in MiB that the server took until all of these were done."""
     most = memory(server)
     while wait(running, timeout=0.2).not_done:
