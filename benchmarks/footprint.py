@@ -25,9 +25,9 @@ def imports() -> str:
 
 
 @contextlib.contextmanager
-def bare(options: Options) -> Iterator[int]:
-    """The process id of a Python that has imported the packages and waits."""
-    program = f"{imports()}\nprint('ready', flush=True)\ninput()"
+def bare(options: Options, then: str = "") -> Iterator[int]:
+    """The process id of a Python that has imported the packages, then done that, and waits."""
+    program = f"{imports()}\n{then}\nprint('ready', flush=True)\ninput()"
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", program], env=environment(options.folder / "none.db", 0),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -56,14 +56,18 @@ def start(options: Options) -> Findings:
 
 
 def memory(options: Options) -> Findings:
-    ours, theirs = [], []
-    for _ in range(options.rounds):  # never both at once: they would share pages
+    ours, theirs, loaded = [], [], []
+    load = f"model = joblib.load({str(APP.with_name('model.pkl'))!r})"  # more of scikit-learn
+    for _ in range(options.rounds):  # never two at once: they would share pages
         with running("app", options.folder) as app:
             app.settle()
             ours.append(app.memory())
-        with bare(options) as pid:
-            theirs.append(proportional(pid))
-    idle, imported = statistics.median(ours), statistics.median(theirs)
-    because = f"{idle:.0f} and {imported:.0f} MB"
-    figure = "memory when idle, against one process with the packages"
-    return Findings([], [Target(figure, "≤", 1.3, idle / imported, "×", because)])
+        for then, found in (("", theirs), (load, loaded)):
+            with bare(options, then) as pid:
+                found.append(proportional(pid))
+    targets, idle = [], statistics.median(ours)
+    for what, found in (("the packages", theirs), ("the packages and the model", loaded)):
+        figure, other = f"memory when idle, against a process with {what}", statistics.median(found)
+        because = f"{idle:.0f} and {other:.0f} MB"
+        targets.append(Target(figure, "≤", 1.3, idle / other, "×", because))
+    return Findings([], targets)
