@@ -445,4 +445,5 @@ if __name__ == "__main__":
     config = uvicorn.Config(app, settings.host, settings.port, http=Web, access_log=False, headers=[
         ("Content-Security-Policy", "default-src 'self' 'unsafe-inline' data: blob:")])  # no CDN
     with contextlib.suppress(KeyboardInterrupt), config.bind_socket() as one:  # it accepts 1 a turn
+        one.listen(config.backlog)  # as it has just said that it is running: who comes early waits
         uvicorn.Server(config).run([one, *(one.dup() for _ in range(63))])
