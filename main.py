@@ -424,7 +424,7 @@ class Web(HttpToolsProtocol):
         b"".join(b"%b: %b\r\n" % header for header in FULL.raw_headers), bytes(FULL.body))
     def on_headers_complete(self) -> None:
         idle = self.cycle and self.cycle.response_complete and self.parser.should_keep_alive()
-        if idle and pending >= settings.max_pending and self.url.startswith(b"/model"):
+        if idle and pending >= settings.max_pending and self.parser.get_method() == b"POST":
             self.transport.write(self.full)  # a fourth of the work that the gate's refusal makes
             return self.on_response_complete()
         return super().on_headers_complete()

@@ -1565,6 +1565,10 @@ def test_a_connection_stays_open_and_in_order_when_some_of_it_is_refused(plain):
             assert answer(first) == refused  # before its body has come
             ask(first, body, live)
             assert answer(first) == alive
+            ask(first, live.replace(b"GET /health/live", b"HEAD /model"), live)
+            assert b" 503 " in first.readline()
+            assert "Retry-After" in http.client.parse_headers(first)  # and it has no body
+            assert answer(first) == alive
             ask(second, head.replace(b"Host: a", b"Connection: close"), body)
             assert answer(second) == refused
             assert not second.read()
