@@ -4,7 +4,6 @@
     uvicorn main:app --workers 4    the same, four server processes on one history
 
 To serve a model of your own, put it at model.pkl and describe its input in the class Features.
-Requests wait for the worker, a process of its own: one predict_proba, one commit for all of them.
 """
 import asyncio, contextlib, functools, gc, hashlib, hmac, importlib, io, json, logging
 import marshal, multiprocessing as mp, os, signal, socket, sqlite3 as sqlite, sys, warnings
@@ -133,11 +132,10 @@ def connect() -> Iterator[tuple[sql.Connection, Any]]:
 @contextlib.contextmanager
 def transaction(cursor: Any) -> Iterator[None]:
     """What its connection writes is all on disk when the block ends, or all undone."""
-    # SQLite's own way of waiting starves some of several writers; a lock on a file is a queue.
     locks = f"{DATABASE}.lock" if SQLITE and os.name == "posix" else ""
     with open(locks or os.devnull, "a") as lock:
         if locks:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a fair queue: SQLite's own starves some writers
         cursor.execute("BEGIN IMMEDIATE" if SQLITE else "BEGIN")
         yield
         cursor.execute("COMMIT")
@@ -148,10 +146,12 @@ class Classifier(NamedTuple):
     estimator: Any
     classes: list[str]
     def probabilities(self, rows: list[tuple[Any, ...]]) -> Any:
-        """For each row a probability for each class; any exception where the model fails."""
-        # Pydantic has refused NaN and infinity already: scikit-learn need not look again.
-        with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-            found = np.asarray(self.estimator.predict_proba(np.array(rows)), dtype=float)
+        """For each row, finite says Pydantic, a probability for each class; or an exception."""
+        try:
+            with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+                found = np.asarray(self.estimator.predict_proba(np.array(rows)), dtype=float)
+        except OSError as error:  # which connect() would take for the database's
+            raise RuntimeError(repr(error)) from error
         wrong = found.shape != (len(rows), len(self.classes)) or found.min() < 0
         if wrong or not abs(found.sum(1) - 1).max() < 1e-6:
             raise ValueError(f"predict_proba gave {found[:1]}, of shape {found.shape}")  # or NaN
@@ -218,7 +218,7 @@ def model_in_use(cursor: Any) -> Classifier:  # the newest activation's, whoever
             raise HTTPException(409, f"{found.file} is not the file that was activated")
         classifier = found
     return classifier
-# ── Worker: a process that classifies and records, one batch after the other ─────────────────────
+# ── Worker: a process of its own; for all that waits there, one predict_proba and one commit ─────
 def answer(jobs: list[Any]) -> list[tuple[int, str]] | None:
     """For each job (rows; no rows: a health check; a file to load) a status and a text."""
     load = isinstance(jobs[0], str)
