@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, AsyncIterator, Iterator, NamedTuple, Sequence
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy reads them
-gc.set_threshold(100_000)  # Python's 700 are soon reached: the search takes a fifth of the time
+gc.set_threshold(100_000)  # Python's 700 are soon reached, and each search is a long one
 import joblib, numpy as np, sklearn, sqlalchemy as sql, uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response, Security, security
 from fastapi.exceptions import RequestValidationError
@@ -434,7 +434,7 @@ class Web(HttpToolsProtocol):
     def watch(self, before: Any, seconds: int) -> None:
         request, unread = self.cycle, self.transport.get_write_buffer_size()
         more, done = (request.more_body, request.response_complete) if request else (True, False)
-        state = (request, more, done, unread, self.timeout_keep_alive_task)  # a new one each time
+        state = (request, more, done, unread, self.timeout_keep_alive_task)  # new at each answer
         seconds = 0 if state != before or not (more or done or unread) else seconds + 1
         if seconds > MAX_WAIT:
             self.transport.abort()
