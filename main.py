@@ -6,7 +6,7 @@
 To serve a model of your own, put it at model.pkl and describe its input in the class Features.
 """
 import asyncio, contextlib, functools, gc, hashlib, hmac, importlib, io, json, logging
-import marshal, multiprocessing as mp, os, signal, socket, sqlite3 as sqlite, sys, warnings
+import marshal, multiprocessing as mp, os, re, signal, socket, sqlite3 as sqlite, sys, warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, AsyncIterator, Iterator, NamedTuple, Sequence
@@ -24,6 +24,7 @@ with contextlib.suppress(ImportError):
     import fcntl, pysqlite3.dbapi2 as sqlite  # type: ignore[no-redef]  # Windows has neither
 HERE, log = Path(__file__).parent, logging.getLogger("uvicorn.error")
 DATABASES = r"^(sqlite:///[^:]|postgresql\+psycopg://(.*@)?(\[.+\]|[^/:]*)(:\d+)?/)."
+FILE = r"^\w[\w .-]*\.(pkl|skops)$"  # of a model, in the folder of MODEL_PATH
 MAX_BODY, MAX_ROWS, MAX_ID = 2 * 1024**2, 10_000, 2**53 - 1  # as far as JavaScript counts
 MAX_WAIT, MAX_MODEL, GROUP = 15, 2**30, 32  # seconds to send or read on; bytes; requests at once
 # ── Settings: environment variables of the same names in capitals ────────────────────────────────
@@ -64,7 +65,7 @@ class Page(BaseModel):
     before: int | None = Field(description="what to ask the next page with; null on the last")
 class ModelFile(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
-    file: str = Field(settings.model_path.name, max_length=99, pattern=r"^\w[\w .-]*\.(pkl|skops)$")
+    file: str = Field(settings.model_path.name, max_length=255, pattern=FILE)
 class ModelInUse(BaseModel):
     file: str
     model: str = Field(description="the first 12 digits of its SHA-256")
@@ -399,7 +400,7 @@ def read_model() -> dict[str, Any]:
         rows = connection.execute(newest_first.limit(10)).all()
     keys = ("file", "scikit_learn", "loaded_at")
     past = [{k: getattr(row, k) for k in keys} | {"model": row.sha256[:12]} for row in rows]
-    files = (f for f in FOLDER.glob("[!.]*.*") if f.suffix in (".pkl", ".skops") and f.is_file())
+    files = (f for f in FOLDER.iterdir() if re.fullmatch(FILE, f.name) and f.is_file())
     names = sorted(f.name for f in files if f.resolve().is_relative_to(FOLDER))
     return past[0] | dict(features=FEATURES, classes=rows[0].classes, files=names, activations=past)
 @api.post("/load", response_model=ModelInUse, summary="Try a file, then use it everywhere")

@@ -843,11 +843,14 @@ def test_every_file_that_is_offered_can_be_asked_for(in_place, tmp_path, restore
     put("model.pkl", trained(), tmp_path)
     (MODELS / "outside.pkl").symlink_to(tmp_path / "model.pkl")
     (MODELS / "a folder.pkl").mkdir()
-    put(".hidden.pkl", trained())
+    long = "long" * 62 + ".skops"  # of 254 characters: a file system takes no more than 255
+    for file in [".hidden.pkl", "a (1).pkl", "lines\n.pkl", "line.pkl\n", "two words.pkl", long]:
+        put(file, trained())
     offered = in_place.get("/model").json()["files"]
-    for file in ["outside.pkl", "a folder.pkl", ".hidden.pkl"]:
-        assert in_place.post(LOAD, json={"file": file}).status_code in (404, 422)
-        assert file not in offered
+    assert "two words.pkl" in offered and long in offered
+    for file in os.listdir(MODELS):
+        status = in_place.post(LOAD, json={"file": file}).status_code
+        assert status in ((200, 409) if file in offered else (404, 422)), file
 
 
 @pytest.mark.parametrize(
