@@ -262,7 +262,7 @@ class Clients:
                 if not connection.sock:
                     connection.connect()
                 exchange = classify(connection, random, 5 if batches else 0, self.exchanges)
-            except ConnectionRefusedError:  # nothing was asked
+            except (ConnectionRefusedError, ConnectionResetError):  # nothing was asked
                 self.ended.wait(0.02)
                 continue
             if exchange.status != 200:
