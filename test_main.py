@@ -822,6 +822,16 @@ def test_the_health_is_asked_of_the_model_the_worker_and_the_database(client, un
     assert client.get("/health/live").status_code == 200
 
 
+def test_the_health_is_bad_where_no_record_can_be_written(client, unrecorded):
+    query(DATABASE, "ALTER TABLE history RENAME TO aside")  # all else can be written
+    try:
+        bad = client.get("/health")
+    finally:
+        query(DATABASE, "ALTER TABLE aside RENAME TO history")
+    assert (bad.status_code, "history" in bad.json()["detail"]) == (503, True)
+    assert client.get("/health").status_code == 200
+
+
 def test_the_model_in_use_is_described(client):
     found = client.get("/model").json()
     assert list(found)[:4] == ["file", "model", "scikit_learn", "loaded_at"]
@@ -1017,10 +1027,9 @@ BAD_NAMES = [
 @pytest.fixture
 def unloaded():
     """The test may load nothing."""
-    columns = "id, file, sha256, loaded_at, deployed"  # and checked_at, which GET /health writes
-    before = query(DATABASE, f"SELECT {columns} FROM activations ORDER BY id")
+    before = query(DATABASE, "SELECT * FROM activations ORDER BY id")
     yield
-    assert query(DATABASE, f"SELECT {columns} FROM activations ORDER BY id") == before
+    assert query(DATABASE, "SELECT * FROM activations ORDER BY id") == before
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
@@ -1182,7 +1191,7 @@ def test_what_another_machine_activates_is_used_at_once(client, restored):
     put("other.pkl", trained(classes=SPECIES[::-1]))
     client.post(LOAD, json={"file": "other.pkl"})
     client.post(LOAD)
-    columns = "file, sha256, scikit_learn, classes, loaded_at, checked_at, deployed"
+    columns = "file, sha256, scikit_learn, classes, loaded_at, deployed"
     query(
         DATABASE,
         f"INSERT INTO activations ({columns}) SELECT {columns} FROM activations "

@@ -4,6 +4,7 @@ import contextlib
 import resource
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,14 +34,28 @@ Fault = Callable[[Place], contextlib.AbstractContextManager[None]]
 # ── Faults of a file ──────────────────────────────────────────────────────────────────────────────
 @contextlib.contextmanager
 def disk_full(place: Place) -> Iterator[None]:
-    ballast = place.file.parent / "ballast"
-    with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    try:
-        yield
-    finally:
-        ballast.unlink()
+    """Full, and at once full again when SQLite deletes its log, as the last to close it does."""
+    ballast, over = place.file.parent / "ballast", threading.Event()
+    with open(ballast, "wb", buffering=0) as file:
+
+        def fill() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
+
+        def keep_full() -> None:
+            while not over.wait(0.001):  # between two tries
+                fill()
+
+        fill()
+        thread = threading.Thread(target=keep_full)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            ballast.unlink()
 
 
 @contextlib.contextmanager
