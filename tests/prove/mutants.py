@@ -24,12 +24,9 @@ from server import ROOT, SETTINGS
 
 FILES = ["main.py", "test_main.py", "train.py", "model.pkl", "README.md", "requirements.txt"]
 PATIENCE = 300  # seconds; what waits longer is noticed, too
+# Imported once for all runs; main.py itself must be imported by each.
 MODULES = ["fastapi.testclient", "fastapi_offline", "joblib", "sqlalchemy", "uvicorn", "pytest"]
-MODULES += [
-    "sklearn.datasets",
-    "sklearn.discriminant_analysis",
-    "sklearn.linear_model",
-]  # slow ones
+MODULES += ["sklearn.datasets", "sklearn.discriminant_analysis", "sklearn.linear_model"]
 KILLED = 0.85  # of the mutants of mutmut
 FATES = {"killed", "survived", "timeout", "segfault"}  # of mutants that a test reaches
 SELECTION = ["test_main.py", "-k", "not after_two_seconds"]
@@ -53,6 +50,10 @@ class Mutant(NamedTuple):
     test: str
     old: str
     new: str
+
+    @property
+    def chosen(self) -> str:
+        return f"test_main.py::{self.test}"
 
 
 def copied(folder: Path, source: Path) -> Path:
@@ -90,13 +91,11 @@ def listed(asked: argparse.Namespace) -> list[list[str]]:
     survived: list[Mutant] = []
     with tempfile.TemporaryDirectory() as name:
         folder = copied(Path(name), asked.source)
-        failure = tests_fail(
-            folder, *sorted({f"test_main.py::{mutant.test}" for mutant in mutants})
-        )
+        failure = tests_fail(folder, *sorted({mutant.chosen for mutant in mutants}))
         promise(not failure, f"without a mutant a test fails:\n{(failure or '')[-2000:]}")
         for mutant in mutants:
             (folder / "main.py").write_text(text.replace(mutant.old, mutant.new))
-            fate = "killed by" if tests_fail(folder, f"test_main.py::{mutant.test}") else "SURVIVES"
+            fate = "killed by" if tests_fail(folder, mutant.chosen) else "SURVIVES"
             survived += [mutant] if fate == "SURVIVES" else []
             print(f"{fate} {mutant.test}: {mutant.new or 'nothing'!r}", flush=True)
     promise(not survived, f"{len(survived)} of {len(mutants)} mutants survive")
