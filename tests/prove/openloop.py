@@ -5,9 +5,11 @@ Here requests are due at a constant rate, and a latency counts from when its req
 from when it could be sent. No packaged generator does that: vegeta, hey and bombardier count from
 the sending, wrk2 has to be compiled. This one keeps what the answers said, too.
 
-One process, requests made beforehand. The connection that is idle longest is used again; where none
-is idle a new one is opened; past a number of them requests wait here, and their time runs. An
-answer must have a Content-Length.
+One process, requests made beforehand. The connection that was used last is used again, as clients
+do: if all were used in turn, hundreds that a pause of the machine has opened would stay open, each
+cold when its turn comes, here and in the server. Only where it matters who answers they are used in
+turn. Where none is idle a new one is opened; past a number of them requests wait here, and their
+time runs. An answer must have a Content-Length.
 """
 
 import asyncio
@@ -96,14 +98,18 @@ class Connection(asyncio.Protocol):
 
 
 class Load:
-    def __init__(self, port: int, requests: Sequence[bytes], connections: int, keep: bool) -> None:
-        self.port, self.requests, self.keep = port, requests, keep
+    def __init__(
+        self, port: int, requests: Sequence[bytes], connections: int, keep: bool, in_turn: bool
+    ) -> None:
+        self.port, self.requests, self.keep, self.in_turn = port, requests, keep, in_turn
         self.room, self.idle = connections, deque[tuple[Connection, float]]()
         self.waiting: deque[tuple[int, float]] = deque()
         self.opening: set[asyncio.Task[None]] = set()
 
-    async def run(self, rate: float, seconds: float) -> Outcome:
+    async def run(self, rate: float, seconds: float, ready: int) -> Outcome:
         self.loop, self.found = asyncio.get_running_loop(), Outcome(seconds)
+        self.room -= ready
+        await asyncio.gather(*(self.open() for _ in range(ready)))
         self.start = self.found.start = monotonic()
         await self.ask_all(rate, seconds)
         self.found.unsent = len(self.waiting)
@@ -128,7 +134,7 @@ class Load:
     def send(self, number: int, due: float) -> None:
         self.waiting.append((number, due))
         while self.idle:
-            connection, since = self.idle.popleft()
+            connection, since = self.idle.popleft() if self.in_turn else self.idle.pop()
             if monotonic() - since < FRESH:
                 return self.free(connection)
             connection.transport.close()
@@ -199,13 +205,15 @@ def load(
     seconds: float,
     connections: int = 4096,
     keep: bool = False,
+    ready: int = 0,  # connections opened before the clock starts
+    in_turn: bool = False,
     kind: type[Load] = Load,
 ) -> Outcome:
     """Send the requests one after the other, from the first again after the last."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
     gc.disable()  # this process is a short one, and must not pause
-    return asyncio.run(kind(port, requests, connections, keep).run(rate, seconds))
+    return asyncio.run(kind(port, requests, connections, keep, in_turn).run(rate, seconds, ready))
 
 
 def post(path: str, body: bytes) -> bytes:

@@ -29,7 +29,7 @@ import httpx
 import joblib
 import numpy as np
 import psutil
-from capacity import ONE, port_of, sustained
+from capacity import ONE, start, sustained
 from common import (
     NAMES,
     Broken,
@@ -43,7 +43,7 @@ from common import (
     table,
     wait_for,
 )
-from openloop import Outcome, load, post
+from openloop import Outcome, post
 from server import Server
 from sklearn.datasets import load_iris
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -51,6 +51,8 @@ from sklearn.linear_model import LogisticRegression
 
 PROCESSES, WITHIN, SHARE = 4, 1, 0.8  # server processes, seconds, part of their capacity
 SEGMENT = 5  # seconds of load, whose answers are then checked
+# Fewer than one process has places: a pause of the machine must not become an overload.
+CONNECTIONS = {"connections": 256, "ready": 256, "in_turn": True, "keep": True}
 random = Random(0)
 FLOWERS = [[round(random.uniform(0.1, 9), 1) for _ in NAMES] for _ in range(500)]
 REQUESTS = [post(ONE, json.dumps(dict(zip(NAMES, row, strict=True))).encode()) for row in FLOWERS]
@@ -85,9 +87,9 @@ def swaps_under_load(asked: argparse.Namespace) -> None:
     ):
         expected = write_models(folder)
         servers = wait_for(lambda: all_serving(server), f"{PROCESSES} processes serve")
-        rate = SHARE * sustained(pool, server, REQUESTS)
+        rate = SHARE * sustained(pool, server, REQUESTS, 15 if asked.full else 5)
         while totals.swaps < wanted:
-            running = pool.submit(load, port_of(server), REQUESTS, rate, SEGMENT, keep=True)
+            running = start(pool, server, REQUESTS, rate, SEGMENT, **CONNECTIONS)
             swaps = swap(server, running, wanted, totals, servers)
             check_answers(running.result(), expected, totals)
             check_swaps(running.result(), swaps, totals)
