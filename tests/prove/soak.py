@@ -23,6 +23,7 @@ from server import Server
 
 ASK = post(ONE, json.dumps(FLOWER).encode())
 GROWTH = 1  # MiB per 100,000 requests
+CONNECTIONS = 256  # fewer than there are places: a pause of the machine is no overload
 
 
 def proof(asked: argparse.Namespace) -> None:
@@ -39,7 +40,7 @@ def soak(asked: argparse.Namespace) -> None:
     ):
         rate = sustained(pool, server, [ASK]) / 2
         closed_loop(server, connections=200)  # the warm-up: batches as big as they may become
-        running = start(pool, server, [ASK], rate, seconds)
+        running = start(pool, server, [ASK], rate, seconds, connections=CONNECTIONS)
         times, sizes = looks(server, running)
         found = running.result()
     requests = [rate * time / 100_000 for time in times]
