@@ -1,11 +1,11 @@
 """The tests of main.py tested: each mutant of it must fail a test.
 
-    python tests/prove/mutants.py [--full] [--broken] [--count 6] [--seed 0]
+    python tests/prove/mutants.py [--full] [--broken] [--count 6] [--sample 100] [--seed 0]
 
 mutants.toml lists mutants of what mutmut does not reach, each with the test that must fail of it:
 the short form tries some of them. The full form tries all, then lets mutmut make its own of every
 other function; of those the tests must kill 85 %, without the few that mutants.toml says mean the
-same. That takes two hours on two cores; with --sample 100 a fifth of an hour.
+same. On two cores that takes hours, as each mutant meets all tests; --sample draws some of them.
 """
 
 import argparse
