@@ -151,7 +151,7 @@ def made(asked: argparse.Namespace) -> list[list[str]]:
     """
     with (
         tempfile.TemporaryDirectory() as name,
-        ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         folder = copied(Path(name), asked.source)
         modules = folder / "modules"
