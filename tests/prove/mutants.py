@@ -149,10 +149,7 @@ def made(asked: argparse.Namespace) -> list[list[str]]:
     Each meets all the tests: which of them reaches it by a server, or by what is made once for all
     tests, mutmut does not see.
     """
-    with (
-        tempfile.TemporaryDirectory() as name,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
         folder = copied(Path(name), asked.source)
         modules = folder / "modules"
         modules.write_text("\n".join(MODULES))

@@ -58,12 +58,14 @@ class Outcome:
 
     @property
     def failed(self) -> int:
-        return len(self.status) - self.status.count(200) + self.broken + self.silent
+        lost = self.broken + self.silent + self.unsent
+        return len(self.status) - self.status.count(200) + lost
 
     @property
     def only_refused(self) -> bool:
         """Whether whatever failed is a refusal as promised: 503 with Retry-After."""
-        return {*self.status} <= {200, 503} and not self.bare + self.broken + self.silent
+        others = self.bare + self.broken + self.silent + self.unsent
+        return {*self.status} <= {200, 503} and not others
 
 
 def p99(latencies: list[float]) -> float:
@@ -112,15 +114,16 @@ class Load:
         await asyncio.gather(*(self.open() for _ in range(ready)))
         self.start = self.found.start = monotonic()
         await self.ask_all(rate, seconds)
-        self.found.unsent = len(self.waiting)
-        self.waiting.clear()
         until = monotonic() + PATIENCE
-        while (left := self.found.sent - len(self.found.status) - self.found.broken) > 0:
+        while self.unanswered() + len(self.waiting) > 0:
             if monotonic() > until:
                 break
             await asyncio.sleep(0.01)  # between two looks
-        self.found.silent = left
+        self.found.silent, self.found.unsent = self.unanswered(), len(self.waiting)
         return self.found
+
+    def unanswered(self) -> int:
+        return self.found.sent - len(self.found.status) - self.found.broken
 
     async def ask_all(self, rate: float, seconds: float) -> None:
         total, count = round(rate * seconds), 0
