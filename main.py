@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, AsyncIterator, Iterator, NamedTuple, Sequence
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy reads them
 gc.set_threshold(100_000)  # Python's 700 are soon reached, and each search is a long one
-import joblib, numpy as np, sklearn, sqlalchemy as sql, uvicorn
+import anyio, joblib, numpy as np, sklearn, sqlalchemy as sql, uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response, Security, security
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
@@ -188,10 +188,9 @@ def read_classifier(file: str) -> Classifier:
         alarm(0)
 def activate(chosen: Classifier, connection: sql.Connection, deployed: bool = False) -> None:
     """Make chosen the model of every process on this database: the newest row wins."""
-    now = f"{datetime.now(UTC):%FT%T.%fZ}"
     connection.execute(activations.insert().values(
         file=chosen.file, sha256=chosen.sha256, classes=chosen.classes, deployed=deployed,
-        scikit_learn=sklearn.__version__, loaded_at=now))
+        scikit_learn=sklearn.__version__, loaded_at=f"{datetime.now(UTC):%FT%T.%fZ}"))
     log.warning("the model is now %s, SHA-256 %s", chosen.file, chosen.sha256[:12])
 try:
     with connect() as (connection, cursor), transaction(cursor):
@@ -220,9 +219,8 @@ def model_in_use(cursor: Any) -> Classifier:  # the newest activation's, whoever
 # ── Worker: a process of its own; for all that waits there, one predict_proba and one commit ─────
 def answer(jobs: list[Any]) -> list[tuple[int, str]] | None:
     """For each job (rows; no rows: a health check; a file to load) a status and a text."""
-    load = isinstance(jobs[0], str)
     try:
-        if not load:
+        if not (load := isinstance(jobs[0], str)):
             return [(200, text) for text in classify(jobs)]
         chosen = read_classifier(*jobs)
         with connect() as (connection, cursor), transaction(cursor):
@@ -290,9 +288,8 @@ class Worker:
             log.error("the worker died or hung and is replaced: %r", error)
             self.process = self.process and self.process.kill()  # None, as kill() gives
             self.writer.close()
-    async def do(self, job: Any) -> tuple[int, str]:
-        future: asyncio.Future[tuple[int, str]] = self.loop.create_future()
-        self.waiting.append((job, future))
+    async def do(self, job: Any) -> Any:  # a status and a text
+        self.waiting.append((job, future := self.loop.create_future()))
         if len(self.waiting) % GROUP == 1:  # the first of a group sends for all of it
             await asyncio.sleep(0)  # until all that has arrived is read
             async with self.lock:
@@ -330,8 +327,10 @@ def refuse(status: int, detail: Any, headers: Any = None) -> Response:
 FULL, LARGE = refuse(503, "too much is in progress"), refuse(413, f"over {MAX_BODY} bytes")
 def gate(inner: Any) -> Any:  # path, key, place and size, before FastAPI looks at a request
     key = settings.api_key.get_secret_value().encode() if settings.api_key else b""
+    turn = anyio.Semaphore(2 * GROUP, fast_acquire=True)  # more in FastAPI at once slow it down
     async def decide(scope: Any, receive: Any, send: Any) -> Any:
         global pending
+        Web.due = 0  # what was read with this one comes here before more is read
         path = scope.get("path", "").removeprefix(scope.get("root_path", "")).rstrip("/") or "/"
         scope["path"] = scope.get("root_path", "") + path  # with or without a slash at its end
         if scope["type"] != "http" or not path.startswith("/model"):
@@ -344,9 +343,9 @@ def gate(inner: Any) -> Any:  # path, key, place and size, before FastAPI looks 
             while pending - places < settings.max_pending and len(body) <= MAX_BODY:
                 if not message.get("more_body"):
                     messages = [message | {"body": bytes(body)}]
-                    return await inner(scope, whole, send)
-                message = await receive()
-                body += message.get("body", b"")
+                    async with turn if scope["method"] == "POST" else contextlib.nullcontext():
+                        return await inner(scope, whole, send)
+                body += (message := await receive()).get("body", b"")
                 before, places = places, len(body) // 2**14 + (not message.get("more_body"))
                 pending += places - before
             return await (FULL if len(body) <= MAX_BODY else LARGE)(scope, receive, send)
@@ -414,27 +413,28 @@ def welcome() -> dict[str, Any]:
 async def health() -> dict[str, str | int]:
     return dict(status="ok", model=await do([]), database="ok", worker="ok", queue=pending)
 @app.get("/health/live", summary="That the process lives, and no more")
-async def live() -> dict[str, str]:
-    return {"status": "ok"}
+async def live() -> dict[str, str]: return {"status": "ok"}
 app.include_router(api)
 gc.freeze()  # or a full collection walks all of scikit-learn's objects: 100 ms now and then
-class Web(HttpToolsProtocol):
-    """Refuses at once where all is full; ends what keeps it waiting; uvicorn does neither."""
+class Web(HttpToolsProtocol):  # uvicorn's; refuses at once where all is full, ends who is slow
+    due = refused = 0  # due: requests read, and not yet at the gate; refused: of this connection
     full = b"HTTP/1.1 503 Service Unavailable\r\n%b\r\n%b" % (
         b"".join(b"%b: %b\r\n" % header for header in FULL.raw_headers), bytes(FULL.body))
     def on_headers_complete(self) -> None:
         idle = self.cycle and self.cycle.response_complete and self.parser.should_keep_alive()
-        if idle and pending >= settings.max_pending and self.parser.get_method() == b"POST":
-            self.transport.write(self.full)  # far less work than when the gate refuses
-            return self.on_response_complete()
-        return super().on_headers_complete()
+        idle = idle and not self.flow.write_paused and self.parser.get_method() == b"POST"
+        if idle and pending + Web.due >= settings.max_pending:
+            self.refused += 1
+            return self.transport.write(self.full)  # far less work than when the gate refuses
+        super().on_headers_complete()
+        Web.due += bool(idle and not self.cycle.response_complete)
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self.watch(None, 0)
     def watch(self, before: Any, seconds: int) -> None:
         request, unread = self.cycle, self.transport.get_write_buffer_size()
         more, done = (request.more_body, request.response_complete) if request else (True, False)
-        state = (request, more, done, unread, self.timeout_keep_alive_task)  # new at each answer
+        state = (request, more, done, unread, self.timeout_keep_alive_task, self.refused)
         seconds = 0 if state != before or not (more or done or unread) else seconds + 1
         if seconds > MAX_WAIT:
             self.transport.abort()

@@ -21,6 +21,7 @@ import multiprocessing
 import os
 import re
 import runpy
+import select
 import shutil
 import signal
 import socket
@@ -29,6 +30,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -1389,7 +1391,7 @@ def test_a_body_takes_a_place_for_each_16_kib_that_have_arrived(three_places):
 
 # ── When the database fails ──────────────────────────────────────────────────────────────────────
 @pytest.fixture
-def no_history():
+def no_history(with_worker):  # which has started: a start creates the tables that are not there
     query(DATABASE, "ALTER TABLE history RENAME TO away")
     yield
     query(DATABASE, "ALTER TABLE away RENAME TO history")
@@ -1409,7 +1411,7 @@ def test_without_its_table_nothing_is_acknowledged(client, unrecorded, no_histor
 
 
 @pytest.fixture
-def no_activations():
+def no_activations(with_worker):
     query(DATABASE, "ALTER TABLE activations RENAME TO away")
     yield
     query(DATABASE, "ALTER TABLE away RENAME TO activations")
@@ -1635,6 +1637,36 @@ def test_a_connection_stays_open_and_in_order_when_some_of_it_is_refused(plain):
         ask(first, head, body)
         assert answer(first) == (200, "Iris-setosa")
     assert len(recorded(server.url)) == before + 13
+
+
+if hasattr(signal, "SIGSTOP"):  # as on all but Windows
+
+    def test_of_what_arrives_at_once_what_has_no_place_is_refused_unparsed(plain):
+        server, client = plain
+        address, body = (client.base_url.host, client.base_url.port), sent("5.1")
+        ask = b"POST /model/classify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        ask += b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+        def answer(stream):
+            status, headers = int(stream.readline().split()[1]), http.client.parse_headers(stream)
+            stream.read(int(headers["Content-Length"]))
+            return status, "Date" in headers  # which uvicorn adds to all that comes from the app
+
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(socket.create_connection(address)) for _ in range(30)]
+            streams = [stack.enter_context(one.makefile("rb")) for one in sockets]
+            for one, stream in zip(sockets * 2, streams * 2, strict=True):
+                one.sendall(ask)
+                assert answer(stream) == (200, True)
+            with locked(server.url):
+                os.kill(server.process.pid, signal.SIGSTOP)
+                for one in sockets:
+                    one.sendall(ask)
+                os.kill(server.process.pid, signal.SIGCONT)
+                # 12 have places; the others are answered while those wait for the database.
+                wait_until(lambda: len(select.select(sockets, [], [], 0)[0]) == 18)
+            answers = Counter(answer(stream) for stream in streams)
+        assert answers == {(200, True): 12, (503, False): 18}
 
 
 def test_sigterm_lets_it_record_and_answer_all_that_waits(plain):
