@@ -4,9 +4,11 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,19 @@ def sustained(
         found.append(pool.submit(load, port_of(server), requests, 0, 1, **how).result())
     promise(not sum(each.failed for each in found), "a closed loop is not answered")
     return float(statistics.median(each.in_time(200) for each in found))
+
+
+@contextlib.contextmanager
+def standing_still(server: Server) -> Iterator[None]:
+    """While this lasts, the worker and its spares do nothing."""
+    children = [p.pid for p in group_of(server.process.pid) if p.pid != server.process.pid]
+    for pid in children:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in children:
+            os.kill(pid, signal.SIGCONT)
 
 
 def memory(server: Server) -> float:

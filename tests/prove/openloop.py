@@ -132,7 +132,8 @@ class Load:
             for number in range(count, due):
                 self.send(number % len(self.requests), self.start + number / rate)
             count = due
-            await asyncio.sleep(0.001)  # as long as epoll sleeps at the least
+            left = self.start + count / rate - monotonic()  # until the next one is due
+            await asyncio.sleep(max(0.001, left))  # epoll sleeps for a millisecond at the least
 
     def send(self, number: int, due: float) -> None:
         self.waiting.append((number, due))
