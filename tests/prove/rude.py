@@ -7,9 +7,10 @@ come again. Afterwards nothing is left of them: no place among those in progress
 
 `python main.py` ends the slow ones 15 s after they began, where uvicorn by itself would wait for
 ever. They, and those that never read their answers, keep it from ending (SIGTERM) no longer than
-that. Requests sent at once (pipelining) are all answered, in their order; a body shorter than its
-Content-Length is never answered; what comes after the Content-Length is another request, and 400
-when it is none.
+that. A client that asks on and is refused as long, because all places are taken, keeps its
+connection. Requests sent at once (pipelining) are all answered, in their order; a body shorter than
+its Content-Length is never answered; what comes after the Content-Length is another request, and
+400 when it is none.
 """
 
 import argparse
@@ -24,12 +25,12 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from random import Random
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
 import psutil
-from capacity import FLOWER, MANY, ONE, port_of, start
+from capacity import FLOWER, MANY, ONE, port_of, standing_still, start
 from common import app, options, promise, run, table, wait_for
 from openloop import get, post
 from server import Server
@@ -52,9 +53,10 @@ def proof(asked: argparse.Namespace) -> None:
         manners(server)
         without, beside = rounds(server, pool, many, seconds)
         slow = pool.submit(rude, port_of(server), "slow", many, WAIT + SEEN)
+        patient = pool.submit(asks_while_full, asked.source)
         with app(Path(name), source=asked.source) as another:
             ended = orderly_end(another, pool)
-        lives = slow.result()
+        lives, refusals = slow.result(), patient.result()
         wait_for(lambda: queue(server) == 0, "the places of the rude clients are free again")
     ratio, left = statistics.median(beside) / statistics.median(without), lives.count(None)
     longest = max((life for life in lives if life), default=0)
@@ -62,6 +64,7 @@ def proof(asked: argparse.Namespace) -> None:
     lines += [[f"beside {many} slow ones", f"{statistics.median(beside) * 1000:.2f} ms"]]
     lines += [["ratio", f"{ratio:.2f}"], ["the last slow one ended after", f"{longest:.1f} s"]]
     lines += [["slow ones never ended", f"{left}"], ["SIGTERM to the end", f"{ended:.1f} s"]]
+    lines += [["refusals on one connection", f"{refusals}"]]
     print(table(["", "measured"], lines), flush=True)
     promise(not left, f"{left} of {many} slow connections were still open after {WAIT + SEEN} s")
     shortest = min(life for life in lives if life)
@@ -177,6 +180,26 @@ def asks_and_never_reads(server: Server) -> socket.socket:
     return client
 
 
+def asks_while_full(source: Path) -> int:
+    """How often a connection is refused, asking each second for longer than it may be silent."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        app(Path(name), source=source, MAX_PENDING="1", WORKER_TIMEOUT="60") as server,
+        standing_still(server),
+        socket.create_connection(("127.0.0.1", port_of(server)), 10) as first,
+        socket.create_connection(("127.0.0.1", port_of(server)), 10) as client,
+    ):
+        first.sendall(ASK)  # and has the only place
+        client.sendall(get("/health/live"))
+        answers(client, 1)
+        for count in range(WAIT + SEEN):
+            client.sendall(ASK)
+            refused = client.recv(1000)
+            promise(b" 503 " in refused[:13], f"refusal {count + 1} on one connection: {refused!r}")
+            sleep(1)
+    return WAIT + SEEN
+
+
 # ── Manners ───────────────────────────────────────────────────────────────────────────────────────
 def manners(server: Server) -> None:
     before = newest(server)
@@ -222,4 +245,5 @@ if __name__ == "__main__":
     parser = options(__doc__)
     parser.add_argument("--connections", type=int, default=1000, help="of slow clients")
     never = [("if seconds > MAX_WAIT:", "if seconds > 1e9:")]
-    run(proof, parser, {"waits for slow clients for ever": never})
+    counts = [("            self.refused += 1\n", "")]
+    run(proof, parser, {"waits for ever": never, "takes a refusal for silence": counts})
