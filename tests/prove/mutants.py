@@ -5,12 +5,14 @@
 mutants.toml lists mutants of what mutmut does not reach, each with the test that must fail of it:
 the short form tries some of them. The full form tries all, then lets mutmut make its own of every
 other function; of those the tests must kill 85 %, without the few that mutants.toml says mean the
-same. On two cores that takes hours, as each mutant meets all tests; --sample draws some of them.
+same. That takes the better part of an hour on two cores, as each mutant that lives meets all tests;
+--sample draws some of them.
 """
 
 import argparse
 import contextlib
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -19,12 +21,14 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+import pytest
 from common import options, promise, run, table
 from server import ROOT, SETTINGS
 
@@ -33,6 +37,8 @@ PATIENCE = 90  # seconds; what waits longer is noticed, too
 # Imported once for all runs; main.py itself must be imported by each.
 MODULES = ["fastapi.testclient", "fastapi_offline", "joblib", "sqlalchemy", "uvicorn", "pytest"]
 MODULES += ["sklearn.datasets", "sklearn.discriminant_analysis", "sklearn.linear_model"]
+FROM, SPAWN = multiprocessing.get_context("forkserver"), multiprocessing.get_context("spawn")
+FROM.set_forkserver_preload(MODULES)
 KILLED = 0.85  # of the mutants of mutmut
 FIRST = "main.x_find__mutmut_1"  # any
 ADDED = re.compile(r"\+(?!\+\+ )")  # a line of a diff
@@ -42,14 +48,13 @@ CHOOSE = """
 _name = os.environ.get("MUTANT_UNDER_TEST", "").rpartition(".")[2]
 os.environ["MUTANT_UNDER_TEST"] = f"{__name__}.{_name}"
 """
-# First the tests that need no server: they take a third of the time. At a failure all ends, without
-# a wait for what still hangs.
+# First the tests that need no server, then the others: most mutants never meet those. At a failure
+# all ends, without a wait for what still hangs.
 CONFTEST = """
 import os, shutil, sys
 def pytest_collection_modifyitems(items):
-    if os.environ.get("WITHOUT_SERVERS"):
-        servers = set(sys.modules["test_main"].SERVERS)
-        items[:] = [item for item in items if not servers & set(item.fixturenames)]
+    servers, wanted = set(sys.modules["test_main"].SERVERS), os.environ["SERVERS"] == "yes"
+    items[:] = [item for item in items if bool(servers & set(item.fixturenames)) == wanted]
 def pytest_runtest_logreport(report):
     if report.failed:
         shutil.rmtree(sys.modules["test_main"].FOLDER, ignore_errors=True)
@@ -87,25 +92,41 @@ def copied(folder: Path, source: Path) -> Path:
     return folder
 
 
+def run_tests(folder: Path, chosen: Sequence[str], environment: dict[str, str]) -> None:
+    """In a process of its own, which leads a group: all that a mutant leaves behind is in it."""
+    os.setsid()
+    os.chdir(folder)
+    with open(folder / f"output-{os.getpid()}", "w") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    for name in SETTINGS:
+        os.environ.pop(name, None)
+    os.environ.update(environment)
+    sys.path.insert(0, str(folder))
+    sys.argv = ["pytest"]
+    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-W", "ignore", *chosen]))
+
+
 def tests_fail(folder: Path, *chosen: str, **environment: str) -> str | None:
     """How the chosen tests fail, or None where they pass."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore"]
-    command += chosen
-    env = {name: value for name, value in os.environ.items() if name not in SETTINGS} | environment
-    with subprocess.Popen(
-        command, cwd=folder, env=env, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as running:  # fmt: skip
-        try:
-            output, _ = running.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            return f"nothing after {PATIENCE} s"
-        finally:  # what a mutant leaves behind: servers, too
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGKILL)
-    if running.returncode not in range(4):  # 1: a test failed; 2 and 3: main.py cannot be imported
-        raise SystemExit(f"pytest does not run {chosen}:\n{output}")
-    return output if running.returncode else None
+    running = FROM.Process(target=run_tests, args=(folder, chosen, environment))
+    running.start()
+    pid = running.pid or 0
+    try:
+        running.join(PATIENCE)
+        hangs = running.is_alive()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    running.join()
+    output = folder / f"output-{pid}"
+    text = output.read_text(errors="replace") if output.exists() else ""
+    output.unlink(missing_ok=True)
+    if hangs:
+        return f"nothing after {PATIENCE} s"
+    if running.exitcode not in range(4):  # 1: a test failed; 2 and 3: main.py cannot be imported
+        raise SystemExit(f"pytest does not run {chosen}:\n{text}")
+    return text if running.exitcode else None
 
 
 def listed(asked: argparse.Namespace) -> list[list[str]]:
@@ -123,6 +144,7 @@ def listed(asked: argparse.Namespace) -> list[list[str]]:
         promise(not failure, f"without a mutant a test fails:\n{(failure or '')[-2000:]}")
         for mutant in mutants:
             (folder / "main.py").write_text(text.replace(mutant.old, mutant.new))
+            shutil.rmtree(folder / "__pycache__", ignore_errors=True)  # of a file of the same size
             fate = "killed by" if tests_fail(folder, mutant.chosen) else "SURVIVES"
             survived += [mutant] if fate == "SURVIVES" else []
             print(f"{fate} {mutant.test}: {mutant.new or 'nothing'!r}", flush=True)
@@ -132,15 +154,14 @@ def listed(asked: argparse.Namespace) -> list[list[str]]:
 
 def mutmut(folder: Path, *words: str) -> str:
     command = [sys.executable, "-m", "mutmut", *words]
-    env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # a process with threads must not fork
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     promise(not done.returncode, f"mutmut fails:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return done.stdout
 
 
 def fails_a_test(folder: Path, mutant: str) -> bool:
     meet = partial(tests_fail, folder, "test_main.py", MUTANT_UNDER_TEST=mutant)
-    return bool(meet(WITHOUT_SERVERS="yes") or meet())
+    return bool(meet(SERVERS="no") or meet(SERVERS="yes"))
 
 
 def made(asked: argparse.Namespace) -> list[list[str]]:
@@ -149,7 +170,7 @@ def made(asked: argparse.Namespace) -> list[list[str]]:
     Each meets all the tests: which of them reaches it by a server, or by what is made once for all
     tests, mutmut does not see.
     """
-    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with tempfile.TemporaryDirectory() as name, ProcessPoolExecutor(mp_context=SPAWN) as pool:
         folder = copied(Path(name), asked.source)
         modules = folder / "modules"
         modules.write_text("\n".join(MODULES))
@@ -191,6 +212,7 @@ def made(asked: argparse.Namespace) -> list[list[str]]:
 
 
 def proof(asked: argparse.Namespace) -> None:
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # a process with threads must not fork
     lines = listed(asked) + (made(asked) if asked.full else [])
     print(table(["mutants", "reached", "killed", ""], lines))
 
