@@ -1526,7 +1526,7 @@ def test_a_model_that_hangs_fails_its_trial_after_two_seconds(hanging):
 def test_a_flower_over_which_the_model_hangs_is_503_after_worker_timeout(hanging):
     *_, (refused, seconds), (after, _) = hanging.answers.result(DEADLINE)
     assert refused.status_code == 503
-    assert 3.9 < seconds < 8  # it is alone, so nothing is gained by another try
+    assert 3.9 < seconds < 15
     assert after.status_code == 200
     last = recorded(hanging.url)[-1]
     assert last == after.json() | {"features": FLOWER}
@@ -1542,13 +1542,13 @@ if FORKS:
 
     def test_a_worker_that_hung_is_gone_and_a_fork_takes_its_place(hanging):
         hanging.answers.result(DEADLINE)
-        left = []
+        server, left = Path(f"/proc/{hanging.process.pid}"), []
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):  # a process that has just ended
-                state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
-                if (parent, state == "Z") == (f"{hanging.process.pid}", False):
+                status = (folder / "stat").read_bytes().rpartition(b")")[2].split()
+                if status[0] != b"Z" and status[1] == server.name.encode():
                     left.append((folder / "cmdline").read_bytes())
-        assert left == [Path(f"/proc/{hanging.process.pid}/cmdline").read_bytes()]  # of 3, the last
+        assert left == [(server / "cmdline").read_bytes()]  # the last of three
 
 
 def test_only_the_culprits_of_a_batch_fail_and_the_queue_is_bounded(faulty):
