@@ -1618,11 +1618,14 @@ def test_a_body_over_2_mib_is_refused_by_a_server_too(plain):
     assert len(recorded(server.url)) == len(before) + 1
 
 
+HEAD = b"POST /model/classify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+HEAD += b"Content-Length: %d\r\n\r\n"
+
+
 def test_a_connection_stays_open_and_in_order_when_some_of_it_is_refused(plain):
     server, client = plain
     body, live = sent("5.1"), b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
-    head = b"POST /model/classify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-    head += b"Content-Length: %d\r\n\r\n" % len(body)
+    head = HEAD % len(body)
     refused, alive = (503, "too much is in progress"), (200, "ok")
     before, address = len(recorded(server.url)), (client.base_url.host, client.base_url.port)
 
@@ -1671,28 +1674,46 @@ def test_a_connection_stays_open_and_in_order_when_some_of_it_is_refused(plain):
 
 if hasattr(signal, "SIGSTOP"):  # as on all but Windows
 
-    def test_of_what_arrives_at_once_what_has_no_place_is_refused_unparsed(plain):
-        server, client = plain
+    @contextlib.contextmanager
+    def used_connections(client, count):
+        """As many sockets, and the streams of what they answer, each after two requests."""
         address, body = (client.base_url.host, client.base_url.port), sent("5.1")
-        ask = b"POST /model/classify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-        ask += b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-
-        def answer(stream):
-            status, headers = int(stream.readline().split()[1]), http.client.parse_headers(stream)
-            stream.read(int(headers["Content-Length"]))
-            return status, "Date" in headers  # which uvicorn adds to all that comes from the app
-
+        opened = (socket.create_connection(address, DEADLINE) for _ in range(count))
         with contextlib.ExitStack() as stack:
-            sockets = [stack.enter_context(socket.create_connection(address)) for _ in range(30)]
+            sockets = [stack.enter_context(one) for one in opened]
             streams = [stack.enter_context(one.makefile("rb")) for one in sockets]
             for one, stream in zip(sockets * 2, streams * 2, strict=True):
-                one.sendall(ask)
+                one.sendall(HEAD % len(body) + body)
                 assert answer(stream) == (200, True)
+            yield sockets, streams
+
+    def send_at_once(server, sockets, bodies):
+        """One by each socket; the server, which stands still meanwhile, finds all in one turn."""
+        os.kill(server.process.pid, signal.SIGSTOP)
+        for one, body in zip(sockets, bodies, strict=True):
+            one.sendall(HEAD % len(body) + body)
+        os.kill(server.process.pid, signal.SIGCONT)
+
+    def answer(stream):
+        status, headers = int(stream.readline().split()[1]), http.client.parse_headers(stream)
+        stream.read(int(headers["Content-Length"]))
+        return status, "Date" in headers  # which uvicorn adds to all that comes from the app
+
+    def test_of_two_that_arrive_at_once_only_the_culprit_fails(plain):
+        server, client = plain
+        poison = put("poisonous.pkl", Estimator(poisonous), server.folder)
+        assert client.post(LOAD, json=poison).is_success
+        with used_connections(client, 2) as (sockets, streams):
+            bodies = [json.dumps(one).encode() for one in (flower(RAISES), FLOWER)]
+            send_at_once(server, sockets, bodies)
+            assert [answer(stream) for stream in streams] == [(503, True), (200, True)]
+        assert client.post(LOAD).is_success
+
+    def test_of_what_arrives_at_once_what_has_no_place_is_refused_unparsed(plain):
+        server, client = plain
+        with used_connections(client, 30) as (sockets, streams):
             with locked(server.url):
-                os.kill(server.process.pid, signal.SIGSTOP)
-                for one in sockets:
-                    one.sendall(ask)
-                os.kill(server.process.pid, signal.SIGCONT)
+                send_at_once(server, sockets, 30 * [sent("5.1")])
                 # 12 have places; the others are answered while those wait for the database.
                 wait_until(lambda: len(select.select(sockets, [], [], 0)[0]) == 18)
             answers = Counter(answer(stream) for stream in streams)
