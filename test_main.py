@@ -636,20 +636,23 @@ def test_an_unknown_id_is_404(client):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"),
+    ("method", "path", "status", "allowed"),
     [
-        ("GET", "/echo", 404),
-        ("GET", "/model/echo", 404),
-        ("POST", "/model//classify", 404),
-        ("GET", CLASSIFY, 405),
-        ("DELETE", HISTORY, 405),
-        ("PUT", "/model", 405),
-        ("POST", "/", 405),
+        ("GET", "/echo", 404, None),
+        ("GET", "/model/echo", 404, None),
+        ("POST", "/model//classify", 404, None),
+        ("GET", CLASSIFY, 405, "POST"),
+        ("DELETE", HISTORY, 405, "GET"),
+        ("PUT", "/model", 405, "GET"),
+        ("POST", "/", 405, "GET"),
     ],
 )
-def test_what_is_not_there_is_refused_in_json_too(client, unrecorded, method, path, status):
+def test_what_is_not_there_is_refused_in_json_too(
+    client, unrecorded, method, path, status, allowed
+):
     response = client.request(method, path)
     assert response.status_code == status
+    assert response.headers.get("Allow") == allowed
     assert "echo" not in response.text
 
 
