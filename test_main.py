@@ -1693,9 +1693,11 @@ if hasattr(signal, "SIGSTOP"):  # as on all but Windows
     def send_at_once(server, sockets, bodies):
         """One by each socket; the server, which stands still meanwhile, finds all in one turn."""
         os.kill(server.process.pid, signal.SIGSTOP)
-        for one, body in zip(sockets, bodies, strict=True):
-            one.sendall(HEAD % len(body) + body)
-        os.kill(server.process.pid, signal.SIGCONT)
+        try:
+            for one, body in zip(sockets, bodies, strict=True):
+                one.sendall(HEAD % len(body) + body)
+        finally:  # or nothing could end it in peace
+            os.kill(server.process.pid, signal.SIGCONT)
 
     def answer(stream):
         status, headers = int(stream.readline().split()[1]), http.client.parse_headers(stream)

@@ -111,15 +111,15 @@ def tests_fail(folder: Path, *chosen: str, **environment: str) -> str | None:
     """How the chosen tests fail, or None where they pass."""
     running = FROM.Process(target=run_tests, args=(folder, chosen, environment))
     running.start()
-    pid = running.pid or 0
+    assert running.pid
     try:
         running.join(PATIENCE)
         hangs = running.is_alive()
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+            os.killpg(running.pid, signal.SIGKILL)
     running.join()
-    output = folder / f"output-{pid}"
+    output = folder / f"output-{running.pid}"
     text = output.read_text(errors="replace") if output.exists() else ""
     output.unlink(missing_ok=True)
     if hangs:
